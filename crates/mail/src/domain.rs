@@ -1,0 +1,170 @@
+//! Domain names as mail uses them.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use crate::AddressError;
+
+/// RFC 1035 section 2.3.4, less the root's dot and the length octet.
+const LONGEST: usize = 253;
+const LONGEST_LABEL: usize = 63;
+
+/// A domain name in lower case, without a final dot. Two that mean the same are equal: comparison is on
+/// the ASCII form (RFC 5890 A-labels), so `bücher.example` equals `xn--bcher-kva.example`.
+#[derive(Debug, Clone)]
+pub struct Domain {
+    ascii: Box<str>,
+    /// What was written, where that was not ASCII.
+    unicode: Option<Box<str>>,
+}
+
+impl Domain {
+    /// Reads a domain (RFC 5321 section 4.1.2, RFC 6531 section 3.3). Underscores are taken, since names in
+    /// use have them; a final dot and a name that is all digits at its end (an unbracketed address) are not.
+    ///
+    /// # Errors
+    ///
+    /// [`AddressError::Domain`] if it is none.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        if text.is_ascii() {
+            let ascii = text.to_ascii_lowercase();
+            return if is_host_name(&ascii) {
+                Ok(Self { ascii: ascii.into(), unicode: None })
+            } else {
+                Err(AddressError::Domain)
+            };
+        }
+        let ascii = idna::domain_to_ascii_strict(text).map_err(|_| AddressError::Domain)?;
+        let unicode = text.to_lowercase();
+        if is_host_name(&ascii) {
+            Ok(Self { ascii: ascii.into(), unicode: Some(unicode.into()) })
+        } else {
+            Err(AddressError::Domain)
+        }
+    }
+
+    /// The ASCII form, for DNS, comparison and hosts without SMTPUTF8.
+    #[must_use]
+    pub fn ascii(&self) -> &str {
+        &self.ascii
+    }
+
+    /// As it was written, which may be UTF-8.
+    #[must_use]
+    pub fn as_written(&self) -> &str {
+        self.unicode.as_deref().unwrap_or(&self.ascii)
+    }
+
+    /// Whether this is `parent` or a name below it.
+    #[must_use]
+    pub fn is_within(&self, parent: &Self) -> bool {
+        match self.ascii.strip_suffix(&*parent.ascii) {
+            Some("") => true,
+            Some(rest) => rest.ends_with('.'),
+            None => false,
+        }
+    }
+}
+
+impl PartialEq for Domain {
+    fn eq(&self, other: &Self) -> bool {
+        self.ascii == other.ascii
+    }
+}
+
+impl Eq for Domain {}
+
+impl Hash for Domain {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.ascii.hash(state);
+    }
+}
+
+impl PartialOrd for Domain {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Domain {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.ascii.cmp(&other.ascii)
+    }
+}
+
+/// As it was written.
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_written())
+    }
+}
+
+fn is_host_name(ascii: &str) -> bool {
+    let last_is_number =
+        ascii.rsplit('.').next().is_none_or(|label| label.bytes().all(|b| b.is_ascii_digit()));
+    ascii.len() <= LONGEST && !last_is_number && ascii.split('.').all(is_label)
+}
+
+fn is_label(label: &str) -> bool {
+    !label.is_empty()
+        && label.len() <= LONGEST_LABEL
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_mean_the_same_are_equal() {
+        let rows = [
+            ("example.org", "EXAMPLE.org"),
+            ("bücher.example", "xn--bcher-kva.example"),
+            ("BÜCHER.example", "bücher.example"),
+            ("ｅｘａｍｐｌｅ.org", "example.org"),
+        ];
+        for (one, other) in rows {
+            assert_eq!(Domain::parse(one).unwrap(), Domain::parse(other).unwrap(), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn look_alikes_differ() {
+        // The first letter of the second is Cyrillic.
+        assert_ne!(Domain::parse("example.org").unwrap(), Domain::parse("еxample.org").unwrap());
+    }
+
+    #[test]
+    fn what_is_no_domain_is_refused() {
+        let long = format!("{}.org", "a".repeat(64));
+        for text in [
+            "",
+            ".",
+            "example.org.",
+            ".example",
+            "a..b",
+            "-a.b",
+            "a-.b",
+            "a b.c",
+            "127.0.0.1",
+            "a@b",
+            "[::1]",
+            "a%b.c",
+            &long,
+        ] {
+            assert_eq!(Domain::parse(text), Err(AddressError::Domain), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_domain_is_within_itself_and_its_parents() {
+        let [sub, parent, other] =
+            ["mx.example.org", "example.org", "notexample.org"].map(|t| Domain::parse(t).unwrap());
+        assert!(sub.is_within(&parent));
+        assert!(parent.is_within(&parent));
+        assert!(!other.is_within(&parent));
+        assert!(!parent.is_within(&sub));
+    }
+}

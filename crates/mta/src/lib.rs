@@ -1,0 +1,1 @@
+//! sockets, DNS, TLS, workers.

@@ -1,0 +1,1 @@
+//! the SMTP and LMTP protocols, without a network.

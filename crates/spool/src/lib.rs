@@ -1,0 +1,1 @@
+//! messages that survive a crash.
