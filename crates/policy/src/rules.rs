@@ -1,0 +1,271 @@
+//! All settings that decide: checked when they are made, immutable afterwards.
+//!
+//! A reload makes a new value; a session keeps the one it began with. Secrets are not in here: a route names
+//! its login, the driver holds it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gatepost_mail::{Domain, Mailbox, Octets};
+use gatepost_sasl::Mechanism;
+
+/// What a listener is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// Other servers bring mail for our domains. AUTH is not offered.
+    Mx,
+    /// Our people and machines hand in mail. AUTH is demanded.
+    Submission,
+}
+
+/// Whether a channel is encrypted, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// Anyone on the way can read it.
+    Clear,
+    /// Under TLS.
+    Encrypted,
+}
+
+/// All settings that decide.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// What we call ourselves.
+    pub hostname: Domain,
+    /// The domains that we take mail for, from anyone.
+    pub hosted: BTreeMap<Domain, HostedDomain>,
+    /// Logging in.
+    pub auth: AuthRules,
+    /// Machines that cannot log in.
+    pub machines: Vec<Machine>,
+    /// Limits of sessions, messages and accounts.
+    pub limits: LimitRules,
+    /// Where and when outgoing mail goes.
+    pub delivery: DeliveryRules,
+    /// Fixed next hops.
+    pub routes: Vec<Route>,
+}
+
+/// One domain of ours.
+#[derive(Debug, Clone)]
+pub struct HostedDomain {
+    /// Where its mail goes.
+    pub deliver: Destination,
+    /// Which of its addresses exist.
+    pub recipients: RecipientRule,
+    /// Who reads `postmaster`; without it, the mailbox `postmaster` of the domain, which then always exists.
+    pub postmaster: Option<Mailbox>,
+}
+
+/// Where a hosted domain's mail goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// A Maildir; `{domain}` and `{local-part}` in the path are filled in.
+    Maildir(PathBuf),
+    /// An LMTP server (RFC 2033).
+    Lmtp(Endpoint),
+    /// Another SMTP server, for which we are the relay.
+    Smtp(Endpoint),
+}
+
+/// Where a fixed next hop listens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// A unix socket.
+    Unix(PathBuf),
+    /// An address and port.
+    Address(IpAddr, u16),
+    /// A host name, looked up (A and AAAA, no MX), and a port.
+    Name(Domain, u16),
+}
+
+/// Which addresses of a hosted domain exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecipientRule {
+    /// Those that the directory knows.
+    Known,
+    /// All: the server behind us decides.
+    Any,
+    /// These, in [`Mailbox::folded`] form.
+    Listed(BTreeSet<String>),
+}
+
+/// Rules about logging in.
+#[derive(Debug, Clone)]
+pub struct AuthRules {
+    /// Offered, in the order wanted.
+    pub mechanisms: Vec<Mechanism>,
+    /// Whether PLAIN and LOGIN may be offered in the clear.
+    pub plaintext_without_tls: PlaintextWithoutTls,
+    /// How many failures lock a client network or an account out.
+    pub failures_before_lockout: NonZeroU32,
+    /// For how long, and over which time failures are counted.
+    pub lockout: Duration,
+}
+
+/// Whether passwords may cross a channel that is not encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlaintextWithoutTls {
+    /// Never.
+    Refused,
+    /// The operator said so.
+    Allowed,
+}
+
+/// A machine that cannot log in: a name, a leash and an owner.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    /// Its name.
+    pub name: String,
+    /// The addresses that it connects from.
+    pub networks: Vec<Network>,
+    /// Envelope senders and authors that it may use; never empty.
+    pub senders: BTreeSet<String>,
+    /// How much it may send.
+    pub messages_per_hour: NonZeroU32,
+}
+
+/// An address range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    /// Its first address.
+    pub address: IpAddr,
+    /// How many leading bits count.
+    pub prefix: u8,
+}
+
+impl Network {
+    /// Whether an address lies in it. An IPv4 address mapped into IPv6 is taken as IPv4.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
+                let drop = 32u32.saturating_sub(u32::from(self.prefix));
+                let kept = |bits: u32| bits.checked_shr(drop).unwrap_or(0);
+                kept(ours.to_bits()) == kept(theirs.to_bits())
+            }
+            (IpAddr::V6(ours), IpAddr::V6(theirs)) => {
+                let drop = 128u32.saturating_sub(u32::from(self.prefix));
+                let kept = |bits: u128| bits.checked_shr(drop).unwrap_or(0);
+                kept(ours.to_bits()) == kept(theirs.to_bits())
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        }
+    }
+
+    /// The network that counts as one client: an IPv4 address, an IPv6 /64.
+    #[must_use]
+    pub fn of_client(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => Self { address: IpAddr::V4(v4), prefix: 32 },
+            IpAddr::V6(v6) => {
+                let top = v6.to_bits() & !(u128::from(u64::MAX));
+                Self { address: IpAddr::V6(top.into()), prefix: 64 }
+            }
+        }
+    }
+}
+
+/// Limits of sessions, messages and accounts.
+#[derive(Debug, Clone)]
+pub struct LimitRules {
+    /// Largest message.
+    pub message_size: Octets,
+    /// Most recipients of one message.
+    pub recipients_per_message: NonZeroU32,
+    /// Most sessions at once.
+    pub connections: NonZeroU32,
+    /// Most sessions of one client network at once (IPv4 /32, IPv6 /64).
+    pub connections_per_network: NonZeroU32,
+    /// Most messages of one account in an hour.
+    pub account_messages_per_hour: NonZeroU32,
+    /// Most recipients of one account in a day.
+    pub account_recipients_per_day: NonZeroU32,
+    /// Most Received fields before a message counts as going in circles (RFC 5321 section 6.3).
+    pub received_fields: u32,
+}
+
+/// Where and when outgoing mail goes.
+#[derive(Debug, Clone)]
+pub struct DeliveryRules {
+    /// Waits between attempts; the last one repeats. Never empty.
+    pub retry: Vec<Duration>,
+    /// Age at which a message is given up.
+    pub expire: Duration,
+    /// Age at which its sender is told that it waits.
+    pub warn_after: Duration,
+    /// How secure a next hop must be unless something raises it.
+    pub tls: TlsRule,
+}
+
+/// How secure a next hop must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TlsRule {
+    /// Encrypted if it can be, unchecked (RFC 7435).
+    Opportunistic,
+    /// Encrypted with a certificate that is valid for its name, or not at all.
+    Required,
+    /// Never encrypted: fixed next hops on loopback and unix sockets.
+    Off,
+}
+
+/// A fixed next hop for some domains.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Which domains.
+    pub pattern: Pattern,
+    /// Where to.
+    pub via: Endpoint,
+    /// The name of the login to use there; the driver holds it.
+    pub login: Option<String>,
+    /// How secure the next hop must be.
+    pub tls: TlsRule,
+}
+
+/// Which domains a route is for. The most specific wins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pattern {
+    /// This domain alone.
+    Exactly(Domain),
+    /// Names below it: `*.example.net`.
+    Below(Domain),
+    /// All: the smart host.
+    All,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(address: &str, prefix: u8) -> Network {
+        Network { address: address.parse().unwrap(), prefix }
+    }
+
+    #[test]
+    fn networks_hold_their_addresses() {
+        let rows = [
+            (network("10.0.7.20", 32), "10.0.7.20", true),
+            (network("10.0.7.20", 32), "10.0.7.21", false),
+            (network("10.0.0.0", 8), "10.255.0.1", true),
+            (network("0.0.0.0", 0), "192.0.2.1", true),
+            (network("0.0.0.0", 0), "::1", false),
+            (network("2001:db8::", 64), "2001:db8::ffff", true),
+            (network("2001:db8::", 64), "2001:db8:0:1::", false),
+            (network("10.0.0.0", 8), "::ffff:10.1.2.3", true),
+        ];
+        for (network, address, inside) in rows {
+            assert_eq!(network.contains(address.parse().unwrap()), inside, "{network:?} {address}");
+        }
+    }
+
+    #[test]
+    fn a_client_is_an_ipv4_address_or_an_ipv6_64() {
+        let client = |text: &str| Network::of_client(text.parse().unwrap());
+        assert_eq!(client("2001:db8::1"), client("2001:db8::ffff"));
+        assert_ne!(client("192.0.2.1"), client("192.0.2.2"));
+        assert_eq!(client("::ffff:192.0.2.1"), client("192.0.2.1"));
+    }
+}
