@@ -1,0 +1,322 @@
+//! One type per thing worth telling; log lines, JSON and the story of a message come from it.
+//!
+//! An event is made where the thing happens and formatted elsewhere: [`Events::emit`] only puts it into a
+//! bounded queue. When the writer cannot keep up, mail goes on and events are counted as lost.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use gatepost_mail::{SessionId, SpoolId, Timestamp};
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+/// Most events that wait to be written.
+const QUEUE: usize = 65_536;
+/// Longest text of a peer that an event keeps, in octets.
+const LONGEST_TEXT: usize = 512;
+
+/// Something worth telling, and when and where it happened.
+#[derive(Debug, Clone, Serialize)]
+pub struct Event {
+    /// When.
+    #[serde(serialize_with = "as_text")]
+    pub at: Timestamp,
+    /// In which session.
+    #[serde(serialize_with = "as_text_if_some", skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionId>,
+    /// About which message.
+    #[serde(serialize_with = "as_text_if_some", skip_serializing_if = "Option::is_none")]
+    pub message: Option<SpoolId>,
+    /// What.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What happened. Field names are stable: scripts and `gatepost trace` read them.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub enum What {
+    /// A listener takes connections.
+    Listening {
+        /// Its name.
+        listener: String,
+        /// Where.
+        address: SocketAddr,
+    },
+    /// A client connected.
+    Connected {
+        /// To which listener.
+        listener: String,
+        /// From where.
+        client: SocketAddr,
+    },
+    /// A client was turned away before it could speak.
+    TurnedAway {
+        /// From where.
+        client: SocketAddr,
+        /// By which rule.
+        rule: &'static str,
+        /// What it was told.
+        reply: String,
+    },
+    /// The channel is encrypted now.
+    Encrypted {
+        /// As in `TLSv1.3`.
+        version: String,
+        /// As in `TLS13_AES_128_GCM_SHA256`.
+        cipher: String,
+    },
+    /// The TLS handshake failed.
+    HandshakeFailed {
+        /// Why.
+        cause: String,
+    },
+    /// Somebody logged in.
+    LoggedIn {
+        /// As whom.
+        account: String,
+        /// How.
+        mechanism: &'static str,
+        /// From where.
+        client: IpAddr,
+    },
+    /// Somebody did not.
+    LoginFailed {
+        /// The name given, where one was.
+        user: String,
+        /// How.
+        mechanism: String,
+        /// From where.
+        client: IpAddr,
+        /// By which rule, or for which cause.
+        rule: &'static str,
+        /// What it was told.
+        reply: String,
+    },
+    /// A sender was refused.
+    SenderRefused {
+        /// Which.
+        sender: String,
+        /// From where.
+        client: IpAddr,
+        /// By which rule.
+        rule: &'static str,
+        /// The facts that counted.
+        because: String,
+        /// What the client was told.
+        reply: String,
+    },
+    /// A recipient was refused.
+    RecipientRefused {
+        /// Of which sender.
+        sender: String,
+        /// Which.
+        recipient: String,
+        /// From where.
+        client: IpAddr,
+        /// By which rule.
+        rule: &'static str,
+        /// The facts that counted.
+        because: String,
+        /// What the client was told.
+        reply: String,
+    },
+    /// A recipient was taken.
+    RecipientTaken {
+        /// Which.
+        recipient: String,
+        /// By which rule.
+        rule: &'static str,
+    },
+    /// A message was refused after its content came.
+    ContentRefused {
+        /// Of which sender.
+        sender: String,
+        /// By which rule.
+        rule: &'static str,
+        /// The facts that counted.
+        because: String,
+        /// What the client was told.
+        reply: String,
+    },
+    /// A message is on stable storage: we answer for it now.
+    Queued {
+        /// Who answers for it.
+        principal: String,
+        /// Of which sender.
+        sender: String,
+        /// For whom; at most the first ten.
+        recipients: Vec<String>,
+        /// How many recipients.
+        count: usize,
+        /// Its size in octets.
+        size: u64,
+        /// Its Message-ID.
+        message_id: String,
+        /// From where.
+        client: String,
+    },
+    /// A session ended.
+    Disconnected {
+        /// Why: `quit`, `hang-up`, `expired`, `refused`, `error …`.
+        cause: String,
+    },
+    /// Delivery to a recipient was tried and worked.
+    Delivered {
+        /// Which recipient.
+        recipient: String,
+        /// To whom: `mx1.example.net [192.0.2.1]:25`, a Maildir, a socket.
+        next_hop: String,
+        /// What it said.
+        reply: String,
+        /// Whether the channel was encrypted, and how.
+        tls: String,
+        /// Seconds since the message was taken.
+        delay: f64,
+    },
+    /// Delivery to a recipient will be tried again.
+    Deferred {
+        /// Which recipient.
+        recipient: String,
+        /// To whom.
+        next_hop: String,
+        /// Why.
+        cause: String,
+        /// How often it was tried.
+        attempts: u32,
+        /// When again.
+        #[serde(serialize_with = "as_text")]
+        due: Timestamp,
+    },
+    /// Delivery to a recipient failed for good.
+    Failed {
+        /// Which recipient.
+        recipient: String,
+        /// To whom.
+        next_hop: String,
+        /// Why.
+        cause: String,
+        /// By which rule.
+        rule: &'static str,
+    },
+    /// A report was put into the queue; the message is the report's own.
+    Reported {
+        /// About which message.
+        about: String,
+        /// To whom.
+        to: String,
+        /// What it says: `failed`, `delayed`, `delivered`.
+        action: &'static str,
+    },
+    /// A message needs no report, or must not have one.
+    ReportOmitted {
+        /// Which recipient.
+        recipient: String,
+        /// Why.
+        rule: &'static str,
+    },
+    /// A message left the queue: all its recipients are settled.
+    Finished {
+        /// Seconds since it was taken.
+        delay: f64,
+    },
+    /// An operator changed a message in the queue.
+    Operated {
+        /// `held`, `released`, `removed`, `retried`.
+        action: &'static str,
+        /// Who, as far as is known.
+        by: String,
+    },
+    /// A new configuration is in force.
+    Reloaded,
+    /// A new configuration was refused; the old one stays.
+    ReloadRefused {
+        /// Why.
+        cause: String,
+    },
+    /// No new sessions; those open may end.
+    Draining {
+        /// How many sessions are open.
+        sessions: usize,
+    },
+    /// The machine failed us: disk, directory, resolver.
+    Trouble {
+        /// Which part.
+        part: &'static str,
+        /// What went wrong.
+        cause: String,
+        /// What to do.
+        hint: &'static str,
+    },
+}
+
+impl What {
+    /// The event at a moment, bound to nothing yet.
+    #[must_use]
+    pub const fn at(self, at: Timestamp) -> Event {
+        Event { at, session: None, message: None, what: self }
+    }
+}
+
+/// Where events go. Cheap to copy; [`Events::emit`] never waits.
+#[derive(Debug, Clone)]
+pub struct Events {
+    queue: mpsc::Sender<Event>,
+    lost: Arc<AtomicU64>,
+}
+
+impl Events {
+    /// A handle for the makers of events, and the end that a writer reads.
+    #[must_use]
+    pub fn channel() -> (Self, mpsc::Receiver<Event>) {
+        let (queue, reader) = mpsc::channel(QUEUE);
+        (Self { queue, lost: Arc::default() }, reader)
+    }
+
+    /// Tells what happened, now.
+    pub fn emit(&self, session: Option<SessionId>, message: Option<SpoolId>, what: What) {
+        let event = Event { at: now(), session, message, what };
+        if self.queue.try_send(event).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many events found the queue full.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+}
+
+/// The wall clock.
+#[must_use]
+pub fn now() -> Timestamp {
+    Timestamp::since_epoch(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+/// A peer's text, cut and without control characters.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let mut end = text.len().min(LONGEST_TEXT);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default().replace(|c: char| c.is_control(), "?")
+}
+
+fn as_text<T: fmt::Display, S: serde::Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(value)
+}
+
+fn as_text_if_some<T: fmt::Display, S: serde::Serializer>(
+    value: &Option<T>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => to.collect_str(value),
+        None => to.serialize_none(),
+    }
+}
