@@ -22,6 +22,7 @@ mod principal;
 pub mod reply;
 mod size;
 mod time;
+pub mod xtext;
 
 pub use address::{AddressError, AddressLiteral, Host, Mailbox};
 pub use domain::Domain;
