@@ -1,0 +1,44 @@
+//! One authentication, from either side: octets in, step out.
+//!
+//! [`server`] and [`client`] each wrap the mechanisms' own states. A mechanism's state consumes itself when it moves, and
+//! an ended exchange has no state left, so what was said cannot be said again.
+
+pub(crate) mod client;
+pub(crate) mod server;
+
+/// Whom an exchange has proved, and for whom they want to act.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    authentication: String,
+    authorization: Option<String>,
+}
+
+impl Identity {
+    pub(crate) fn new(authentication: String, authorization: Option<String>) -> Self {
+        Self { authentication, authorization }
+    }
+
+    /// The user whose password was proved, prepared but in the case that was typed.
+    #[must_use]
+    pub fn authentication_id(&self) -> &str {
+        &self.authentication
+    }
+
+    /// The user to act for, when the client named one. Nothing has been decided about it: the caller must refuse it
+    /// unless it knows that this user may act for that one.
+    #[must_use]
+    pub fn authorization_id(&self) -> Option<&str> {
+        self.authorization.as_deref()
+    }
+}
+
+/// Whether the server's list held any `-PLUS` mechanism in this session.
+///
+/// Both sides need it to notice a man in the middle who strikes those from the list (RFC 5802 section 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlusOffer {
+    /// At least one was in the list.
+    Offered,
+    /// None was.
+    NotOffered,
+}

@@ -1,0 +1,315 @@
+//! The client's side of an exchange.
+
+use std::{fmt, mem};
+
+use crate::mechanism::Tie;
+use crate::{
+    ChannelBinding, Mechanism, Nonce, PlusOffer, ScramHash, Secret, cram, limits, login, plain, scram,
+};
+
+/// Who we are at the server. Names and password are within limits and free of NUL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    username: String,
+    password: Secret,
+    authorization: Option<String>,
+}
+
+/// A login that no mechanism could send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoginError {
+    /// User name or password is empty.
+    #[error("user name and password may not be empty")]
+    Empty,
+    /// Longer than [`limits::NAME_OCTETS_MOST`] or [`limits::PASSWORD_OCTETS_MOST`].
+    #[error("user name or password is too long")]
+    TooLong,
+    /// PLAIN separates its parts by NUL, so none may hold one.
+    #[error("user name or password holds a NUL")]
+    Nul,
+}
+
+impl Login {
+    /// User name and password, as the operator wrote them.
+    ///
+    /// # Errors
+    ///
+    /// [`LoginError`] says what is wrong with either.
+    pub fn new(username: impl Into<String>, password: Secret) -> Result<Self, LoginError> {
+        let username = username.into();
+        check(username.as_bytes(), limits::NAME_OCTETS_MOST)?;
+        check(password.expose(), limits::PASSWORD_OCTETS_MOST)?;
+        Ok(Self { username, password, authorization: None })
+    }
+
+    /// The same login, acting for another user. LOGIN and CRAM-MD5 cannot say that.
+    ///
+    /// # Errors
+    ///
+    /// [`LoginError`] says what is wrong with the name.
+    pub fn acting_for(self, authorization: impl Into<String>) -> Result<Self, LoginError> {
+        let authorization = authorization.into();
+        check(authorization.as_bytes(), limits::NAME_OCTETS_MOST)?;
+        Ok(Self { authorization: Some(authorization), ..self })
+    }
+
+    pub(crate) fn username(&self) -> &str {
+        &self.username
+    }
+
+    pub(crate) fn password(&self) -> &Secret {
+        &self.password
+    }
+
+    pub(crate) fn authorization(&self) -> Option<&str> {
+        self.authorization.as_deref()
+    }
+}
+
+fn check(octets: &[u8], most: usize) -> Result<(), LoginError> {
+    if octets.is_empty() {
+        return Err(LoginError::Empty);
+    }
+    if octets.len() > most {
+        return Err(LoginError::TooLong);
+    }
+    if octets.contains(&0) { Err(LoginError::Nul) } else { Ok(()) }
+}
+
+/// What the driver brings to a client's exchange.
+#[derive(Debug)]
+pub struct ClientContext {
+    /// Who we are.
+    pub login: Login,
+    /// Fresh for this exchange.
+    pub nonce: Nonce,
+    /// The bindings of the channel, none without TLS. The best kind is used; leave one out to try the other.
+    pub bindings: Vec<ChannelBinding>,
+    /// What the server's list held.
+    pub plus: PlusOffer,
+}
+
+/// One authentication at one server.
+///
+/// Send [`initial`](Self::initial) along with the command where there is one, [`receive`](Self::receive) each challenge, and
+/// when the server says that all is well, ask [`succeeded`](Self::succeeded) whether that may be believed. No mechanism
+/// takes more than three challenges. To abort, drop it.
+pub struct ClientExchange {
+    mechanism: Mechanism,
+    state: State,
+}
+
+/// What the driver must do next.
+#[must_use]
+#[derive(Debug)]
+pub enum ClientStep {
+    /// Send this, which may be empty, and is not for logs.
+    Respond(Secret),
+    /// Abort: the server must not get another octet of this exchange.
+    Failed(ClientFailure),
+}
+
+/// Why a client gives up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientFailure {
+    /// A `-PLUS` mechanism, but the channel has no binding.
+    #[error("the channel has no binding for a -PLUS mechanism")]
+    NoChannelBinding,
+    /// The mechanism has no room for an authorization identity.
+    #[error("the mechanism cannot act for another user")]
+    CannotActForAnother,
+    /// The server's octets have not the mechanism's form, or are longer than [`limits::MESSAGE_OCTETS_MOST`].
+    #[error("the server's challenge is malformed")]
+    Malformed,
+    /// The server goes on after its last word, or the driver after a failure.
+    #[error("a challenge after the end of the exchange")]
+    Unexpected,
+    /// The server's nonce does not begin with ours.
+    #[error("the server's nonce is not an answer to ours")]
+    NonceNotOurs,
+    /// Outside [`limits::ITERATIONS_LEAST`] to [`limits::ITERATIONS_MOST`]: too weak, or meant to burn our time.
+    #[error("the server asks for {0} iterations")]
+    Iterations(u32),
+    /// The server reports an error of its own inside the exchange.
+    #[error("the server reports an error")]
+    ServerError,
+    /// The server has not proved that it knows the user: it may be somebody else.
+    #[error("the server has not proved itself")]
+    ServerNotProved,
+    /// The server says that all is well before it could know.
+    #[error("success before the end of the exchange")]
+    Premature,
+}
+
+impl ClientExchange {
+    /// Makes ready; nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientFailure::NoChannelBinding`] and [`ClientFailure::CannotActForAnother`]: choose another mechanism.
+    pub fn begin(mechanism: Mechanism, context: ClientContext) -> Result<Self, ClientFailure> {
+        let scram = |hash, tie, context| scram::Opening::new(hash, tie, context).map(Opening::Scram);
+        let opening = match mechanism {
+            Mechanism::Plain => Opening::Plain(context.login),
+            Mechanism::Login => Opening::Login(login::Client::new(context.login)?),
+            Mechanism::CramMd5 => Opening::Cram(cram::Client::new(context.login)?),
+            Mechanism::ScramSha1 => scram(ScramHash::Sha1, Tie::Unbound, context)?,
+            Mechanism::ScramSha256 => scram(ScramHash::Sha256, Tie::Unbound, context)?,
+            Mechanism::ScramSha1Plus => scram(ScramHash::Sha1, Tie::Bound, context)?,
+            Mechanism::ScramSha256Plus => scram(ScramHash::Sha256, Tie::Bound, context)?,
+        };
+        Ok(Self { mechanism, state: State::Opening(opening) })
+    }
+
+    /// Which mechanism this is.
+    #[must_use]
+    pub fn mechanism(&self) -> Mechanism {
+        self.mechanism
+    }
+
+    /// The response that may go with the command, `None` where the server speaks first or the exchange has begun.
+    ///
+    /// A driver that cannot send it along must not call this: the first [`receive`](Self::receive) then gives it.
+    #[must_use]
+    pub fn initial(&mut self) -> Option<Secret> {
+        let state = mem::replace(&mut self.state, State::Ended(ClientFailure::Unexpected));
+        let (response, state) = match state {
+            State::Opening(opening) => {
+                let (response, client) = opening.open();
+                (response, State::Going(client))
+            }
+            State::Going(_) | State::Ended(_) => (None, state),
+        };
+        self.state = state;
+        response
+    }
+
+    /// Takes the server's challenge. For SCRAM the second call (the first after [`initial`](Self::initial)) runs PBKDF2: up to
+    /// a second of work.
+    pub fn receive(&mut self, challenge: &[u8]) -> ClientStep {
+        if challenge.len() > limits::MESSAGE_OCTETS_MOST {
+            return self.fail(ClientFailure::Malformed);
+        }
+        match mem::replace(&mut self.state, State::Ended(ClientFailure::Unexpected)) {
+            // Where the client speaks first, the challenge before its first word is empty, or chatter to be ignored.
+            State::Opening(opening) => match opening.open() {
+                (Some(response), client) => self.settle(ClientTurn::Respond(response, client)),
+                (None, client) => self.settle(client.receive(challenge)),
+            },
+            State::Going(client) => self.settle(client.receive(challenge)),
+            State::Ended(failure) => self.fail(failure),
+        }
+    }
+
+    /// Whether the server's word that we are authenticated may be believed; ask it when that word comes.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientFailure::ServerNotProved`] when the mechanism has the server prove itself and it did not: close the
+    /// connection and send no mail through it. [`ClientFailure::Premature`] when the server did not wait for our proof;
+    /// else the failure that ended the exchange.
+    pub fn succeeded(&self) -> Result<(), ClientFailure> {
+        match &self.state {
+            State::Opening(Opening::Scram(_)) => Err(ClientFailure::ServerNotProved),
+            State::Opening(_) => Err(ClientFailure::Premature),
+            State::Going(client) => client.succeeded(),
+            State::Ended(failure) => Err(*failure),
+        }
+    }
+
+    fn settle(&mut self, turn: ClientTurn<Client>) -> ClientStep {
+        match turn {
+            ClientTurn::Respond(response, client) => {
+                self.state = State::Going(client);
+                ClientStep::Respond(response)
+            }
+            ClientTurn::Failed(failure) => self.fail(failure),
+        }
+    }
+
+    fn fail(&mut self, failure: ClientFailure) -> ClientStep {
+        self.state = State::Ended(failure);
+        ClientStep::Failed(failure)
+    }
+}
+
+impl fmt::Debug for ClientExchange {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "ClientExchange({})", self.mechanism.name())
+    }
+}
+
+enum State {
+    Opening(Opening),
+    Going(Client),
+    Ended(ClientFailure),
+}
+
+/// A mechanism before its first word.
+enum Opening {
+    Plain(Login),
+    Login(login::Client),
+    Cram(cram::Client),
+    Scram(scram::Opening),
+}
+
+impl Opening {
+    /// The client's first word, `None` where the server speaks first.
+    fn open(self) -> (Option<Secret>, Client) {
+        match self {
+            Self::Plain(login) => (Some(plain::response(&login)), Client::Said),
+            Self::Login(client) => (None, Client::Login(client)),
+            Self::Cram(client) => (None, Client::Cram(client)),
+            Self::Scram(opening) => {
+                let (response, client) = opening.open();
+                (Some(response), Client::Scram(client))
+            }
+        }
+    }
+}
+
+/// A mechanism under way.
+enum Client {
+    /// PLAIN: a single message said it all.
+    Said,
+    Login(login::Client),
+    Cram(cram::Client),
+    Scram(scram::Client),
+}
+
+impl Client {
+    fn receive(self, challenge: &[u8]) -> ClientTurn<Self> {
+        match self {
+            Self::Said => ClientTurn::Failed(ClientFailure::Unexpected),
+            Self::Login(client) => client.receive().map(Self::Login),
+            Self::Cram(client) => client.receive(challenge).map(Self::Cram),
+            Self::Scram(client) => client.receive(challenge).map(Self::Scram),
+        }
+    }
+
+    fn succeeded(&self) -> Result<(), ClientFailure> {
+        match self {
+            Self::Said => Ok(()),
+            Self::Login(client) => client.succeeded(),
+            Self::Cram(client) => client.succeeded(),
+            Self::Scram(client) => client.succeeded(),
+        }
+    }
+}
+
+/// What a mechanism did: its response and the state it left, unless it ended.
+pub(crate) enum ClientTurn<S> {
+    Respond(Secret, S),
+    Failed(ClientFailure),
+}
+
+impl<S> ClientTurn<S> {
+    fn map<T>(self, wrap: impl FnOnce(S) -> T) -> ClientTurn<T> {
+        match self {
+            Self::Respond(response, state) => ClientTurn::Respond(response, wrap(state)),
+            Self::Failed(failure) => ClientTurn::Failed(failure),
+        }
+    }
+}

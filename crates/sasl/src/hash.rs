@@ -1,0 +1,125 @@
+//! The hash functions of SCRAM: digest, HMAC and PBKDF2 of each, behind one name.
+
+use hmac::{EagerHash, Hmac, KeyInit, Mac};
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+
+use crate::Secret;
+
+/// The hash function of a SCRAM mechanism and of its verifiers; stronger ones are greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ScramHash {
+    /// SHA-1, 20 octets: RFC 5802. In HMAC it is still sound; it stays for clients that know no other.
+    Sha1,
+    /// SHA-256, 32 octets: RFC 7677.
+    Sha256,
+}
+
+impl ScramHash {
+    /// Every hash, the weaker first.
+    pub const ALL: [Self; 2] = [Self::Sha1, Self::Sha256];
+
+    /// The name of the mechanism without `-PLUS`, which is also the scheme of stored verifiers.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sha1 => "SCRAM-SHA-1",
+            Self::Sha256 => "SCRAM-SHA-256",
+        }
+    }
+
+    /// The hash of that mechanism name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|hash| hash.name() == name)
+    }
+
+    /// The length of a digest, in octets.
+    #[must_use]
+    pub fn octets(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+        }
+    }
+
+    /// `H()` of RFC 5802 section 2.2.
+    pub(crate) fn digest(self, octets: &[u8]) -> Secret {
+        match self {
+            Self::Sha1 => Secret::new(Sha1::digest(octets).to_vec()),
+            Self::Sha256 => Secret::new(Sha256::digest(octets).to_vec()),
+        }
+    }
+
+    /// `HMAC()` of RFC 5802 section 2.2, over the pieces as if they were one.
+    pub(crate) fn hmac(self, key: &[u8], pieces: &[&[u8]]) -> Secret {
+        match self {
+            Self::Sha1 => hmac::<Sha1>(key, pieces),
+            Self::Sha256 => hmac::<Sha256>(key, pieces),
+        }
+    }
+
+    /// `Hi()` of RFC 5802 section 2.2. Takes `iterations` rounds; callers keep to the limits.
+    pub(crate) fn salted_password(self, password: &[u8], salt: &[u8], iterations: u32) -> Secret {
+        let mut salted = vec![0; self.octets()];
+        match self {
+            Self::Sha1 => pbkdf2::pbkdf2_hmac::<Sha1>(password, salt, iterations, &mut salted),
+            Self::Sha256 => pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, iterations, &mut salted),
+        }
+        Secret::new(salted)
+    }
+}
+
+/// HMAC (RFC 2104) with a key of any length.
+///
+/// The key is brought to one block here, because that way of making an HMAC cannot fail by its type.
+pub(crate) fn hmac<D: EagerHash + Digest>(key: &[u8], pieces: &[&[u8]]) -> Secret {
+    let mut block = hmac::digest::Key::<Hmac<D>>::default();
+    let short = if key.len() > block.len() {
+        Secret::new(<D as Digest>::digest(key).to_vec())
+    } else {
+        Secret::new(key.to_vec())
+    };
+    for (slot, octet) in block.iter_mut().zip(short.expose()) {
+        *slot = *octet;
+    }
+    let mut mac = <Hmac<D> as KeyInit>::new(&block);
+    for piece in pieces {
+        mac.update(piece);
+    }
+    Secret::new(mac.finalize().into_bytes().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use md5::Md5;
+
+    use super::{ScramHash, hmac};
+
+    /// RFC 2202 and RFC 4231: keys shorter and longer than a block.
+    #[test]
+    fn hmac_agrees_with_the_published_vectors() {
+        let hex = |octets: &[u8]| octets.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
+        let long = b"Test Using Larger Than Block-Size Key - Hash Key First";
+        assert_eq!(
+            hex(hmac::<Md5>(b"Jefe", &[b"what do ya want ", b"for nothing?"]).expose()),
+            "750c783e6ab0b503eaa86e310a5db738"
+        );
+        assert_eq!(
+            hex(ScramHash::Sha1.hmac(&[0xaa; 80], &[long]).expose()),
+            "aa4ae5e15272d00e95705637ce8a3b55ed402112"
+        );
+        assert_eq!(
+            hex(ScramHash::Sha256.hmac(&[0xaa; 131], &[long]).expose()),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
+        );
+    }
+
+    #[test]
+    fn names_lead_back() {
+        for hash in ScramHash::ALL {
+            assert_eq!(ScramHash::from_name(hash.name()), Some(hash));
+            assert_eq!(hash.digest(b"").expose().len(), hash.octets());
+        }
+    }
+}

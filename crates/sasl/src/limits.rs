@@ -1,0 +1,36 @@
+//! Every limit of this crate, with its unit and the reason for its size.
+
+/// The longest message of an exchange, in octets: what the 12,288 base64 octets of RFC 4954 section 4 can carry.
+pub const MESSAGE_OCTETS_MOST: usize = 9_216;
+
+/// The longest user name or authorization identity, in octets. RFC 4616 section 2 asks for at least 255; a mailbox of
+/// RFC 5321 with local part (64) and domain (255) fits too.
+pub const NAME_OCTETS_MOST: usize = 512;
+
+/// The longest password, in octets. RFC 4616 section 2 asks for at least 255.
+pub const PASSWORD_OCTETS_MOST: usize = 1_024;
+
+/// Random octets in a [`Nonce`](crate::Nonce) of ours: 144 bits, which are 24 characters without padding.
+pub const NONCE_OCTETS: usize = 18;
+
+/// The longest nonce that a peer may bring, in octets.
+pub const PEER_NONCE_OCTETS_MOST: usize = 1_024;
+
+/// Octets of salt in a verifier made by us.
+pub const SALT_OCTETS: usize = 16;
+
+/// The longest salt that is taken from a peer or a stored verifier, in octets.
+pub const SALT_OCTETS_MOST: usize = 256;
+
+/// The fewest PBKDF2 rounds that are accepted: RFC 5802 section 5.1 and RFC 7677 section 4.
+pub const ITERATIONS_LEAST: u32 = 4_096;
+
+/// PBKDF2 rounds of a verifier made by us: RFC 7677 section 4 names 15,000 as a fair figure.
+pub const ITERATIONS_DEFAULT: u32 = 15_000;
+
+/// The most PBKDF2 rounds that are computed. A client does the work that the server names, so a hostile server
+/// could name four thousand million; a million is below a second of one core.
+pub const ITERATIONS_MOST: u32 = 1_000_000;
+
+/// The longest word compared by [`nearest`](crate::nearest), in octets. RFC 4422 section 3.1 gives names 20.
+pub const MECHANISM_NAME_OCTETS_MOST: usize = 32;

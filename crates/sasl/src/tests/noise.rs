@@ -1,0 +1,127 @@
+//! Noise and half-right messages into every exchange: no panic, no endless talk, never a success that was not earned.
+
+use super::{Directory, Way, pair, talk};
+use crate::{ClientStep, Failure, Mechanism, ServerStep};
+
+/// Rounds for each server; a SCRAM client pays PBKDF2 for each message that it takes, so it gets fewer.
+const SERVER_ROUNDS: u64 = 3_000;
+const CLIENT_ROUNDS: u64 = 150;
+
+/// Marsaglia's xorshift: small, and the same on every machine.
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() % u64::try_from(end.max(1)).unwrap()).unwrap()
+    }
+
+    /// A message made of a good one: cut, flipped, doubled, or replaced by noise that likes the alphabet of SASL.
+    fn spoil(&mut self, good: &[u8]) -> Vec<u8> {
+        const ALPHABET: &[u8] = b"npyacrsivm==,,\0\0 09aZ/+<>@-.\xff\xc3\xa9";
+        let mut octets = good.to_vec();
+        for _ in 0..=self.below(3) {
+            let at = self.below(octets.len());
+            let one = ALPHABET[self.below(ALPHABET.len())];
+            match self.below(6) {
+                0 => octets.truncate(at),
+                1 => octets.insert(at, one),
+                2 if !octets.is_empty() => octets[at] = one,
+                3 if !octets.is_empty() => octets[at] ^= 1 << self.below(8),
+                4 => octets.extend_from_within(at..),
+                _ => octets = (0..self.below(64)).map(|_| ALPHABET[self.below(ALPHABET.len())]).collect(),
+            }
+        }
+        octets
+    }
+}
+
+/// The messages of a good exchange, by way.
+fn good(mechanism: Mechanism, way: Way) -> Vec<Vec<u8>> {
+    let (server, client) = pair(mechanism);
+    let mut heard = Vec::new();
+    let _ = talk(server, client, |this_way, _, octets| {
+        if this_way == way {
+            heard.push(octets.clone());
+        }
+    });
+    heard
+}
+
+#[test]
+fn servers_bear_noise() {
+    let directory = Directory::new();
+    for mechanism in Mechanism::ALL {
+        let good = good(mechanism, Way::ToServer);
+        for seed in 1..=SERVER_ROUNDS {
+            let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let spoilt = chance.below(good.len());
+            let (mut server, _) = pair(mechanism);
+            let mut sent = Vec::new();
+            let mut messages = good.iter().enumerate();
+            let mut step = if mechanism.client_speaks_first() { None } else { Some(server.receive(None)) };
+            let ended = loop {
+                step = Some(match step {
+                    Some(ServerStep::Ask(question)) => server.answer(directory.answer(&question)),
+                    Some(ServerStep::Succeeded(_)) => break None,
+                    Some(ServerStep::Failed(failure)) => break Some(failure),
+                    Some(ServerStep::Challenge(_)) | None => {
+                        let Some((number, message)) = messages.next() else {
+                            panic!("seed {seed}: {mechanism:?} goes on after its last message")
+                        };
+                        sent.push(if number == spoilt { chance.spoil(message) } else { message.clone() });
+                        server.receive(sent.last().map(Vec::as_slice))
+                    }
+                });
+            };
+            assert_ne!(ended, Some(Failure::Misused), "seed {seed}: {mechanism:?} {sent:?}");
+            // The noise may happen to change nothing that counts: equal messages, or capitals in a CRAM-MD5 digest.
+            let same = sent.concat().eq_ignore_ascii_case(&good.concat());
+            let names_another =
+                ended.is_none() && mechanism == Mechanism::Plain && sent.concat().ends_with(&good.concat());
+            assert!(ended.is_some() || same || names_another, "seed {seed}: {mechanism:?} {sent:?}");
+        }
+    }
+}
+
+/// Many iterations are allowed, but are a matter of time only.
+fn costly(message: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(message);
+    text.rsplit_once(",i=").is_some_and(|(_, count)| count.bytes().take_while(u8::is_ascii_digit).count() > 4)
+}
+
+#[test]
+fn clients_bear_noise() {
+    for mechanism in Mechanism::ALL {
+        let good = good(mechanism, Way::ToClient);
+        for seed in 1..=CLIENT_ROUNDS {
+            let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let spoilt = chance.below(good.len().max(1));
+            let (_, mut client) = pair(mechanism);
+            let _ = client.initial();
+            let mut sent = Vec::new();
+            for (number, message) in good.iter().enumerate() {
+                let message = if number == spoilt { chance.spoil(message) } else { message.clone() };
+                if costly(&message) {
+                    break;
+                }
+                let failed = matches!(client.receive(&message), ClientStep::Failed(_));
+                sent.push(message);
+                if failed {
+                    assert!(client.succeeded().is_err());
+                    break;
+                }
+            }
+            // SCRAM's server proof covers all that was said; only what follows it may differ.
+            if mechanism.scram_hash().is_some() && client.succeeded().is_ok() {
+                assert!(sent.concat().starts_with(&good.concat()), "seed {seed}: {mechanism:?} {sent:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! What is stored in place of a password.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::{ScramHash, Secret, limits, prepare};
+
+/// What a server keeps to run SCRAM with one user: salt, rounds and two keys (RFC 5802 section 3).
+///
+/// It does not let anybody log in elsewhere, but whoever steals it can try passwords against it and can play this server,
+/// so `Debug` shows neither keys nor salt. Its text is `SCRAM-SHA-256$15000:salt$stored-key:server-key`, the last three in
+/// base64: the form of RFC 5803 as PostgreSQL writes it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ScramVerifier {
+    hash: ScramHash,
+    iterations: u32,
+    salt: Vec<u8>,
+    stored_key: Secret,
+    server_key: Secret,
+}
+
+/// A verifier that cannot be made or read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifierError {
+    /// The text has not the form `SCHEME$iterations:salt$stored:server`, or its base64 is broken.
+    #[error("not of the form SCRAM-SHA-256$iterations:salt$stored-key:server-key")]
+    Form,
+    /// The scheme is no SCRAM hash that we know.
+    #[error("unknown scheme")]
+    Scheme,
+    /// Outside [`limits::ITERATIONS_LEAST`] to [`limits::ITERATIONS_MOST`].
+    #[error("{0} iterations are outside {least} to {most}", least = limits::ITERATIONS_LEAST, most = limits::ITERATIONS_MOST)]
+    Iterations(u32),
+    /// Empty, or longer than [`limits::SALT_OCTETS_MOST`].
+    #[error("the salt has {0} octets")]
+    Salt(usize),
+    /// A key has not the length of the hash.
+    #[error("a key has {0} octets")]
+    Key(usize),
+}
+
+impl ScramVerifier {
+    /// The verifier of a password, which is brought to its form by [`prepare::password`] first.
+    ///
+    /// `salt` must be random; [`limits::SALT_OCTETS`] octets, or a fake can be told from a real one. Runs
+    /// PBKDF2 once.
+    ///
+    /// # Errors
+    ///
+    /// [`VerifierError::Iterations`] and [`VerifierError::Salt`] when those are out of bounds.
+    pub fn derive(
+        hash: ScramHash,
+        password: &Secret,
+        salt: &[u8],
+        iterations: u32,
+    ) -> Result<Self, VerifierError> {
+        check_cost(salt, iterations)?;
+        let keys = Keys::derive(hash, password, salt, iterations);
+        Ok(Self {
+            hash,
+            iterations,
+            salt: salt.to_vec(),
+            stored_key: keys.stored_key,
+            server_key: keys.server_key,
+        })
+    }
+
+    /// A verifier for a user that does not exist: the same whenever that user is asked for, like a real one to
+    /// look at, and passed by no password.
+    ///
+    /// `server_secret` must stay the same over restarts and be known to nobody else; `iterations` must be what real accounts
+    /// have. The case of the name's letters does not matter, since it does not for real accounts either.
+    #[must_use]
+    pub fn fake(hash: ScramHash, user: &str, server_secret: &Secret, iterations: u32) -> Self {
+        let user = prepare::account_key(user);
+        let made = |part: &[u8], octets: usize| {
+            let pieces = [part, b"\0", hash.name().as_bytes(), b"\0", user.as_bytes()];
+            let mut made = ScramHash::Sha256.hmac(server_secret.expose(), &pieces).expose().to_vec();
+            made.truncate(octets);
+            made
+        };
+        Self {
+            hash,
+            iterations,
+            salt: made(b"salt", limits::SALT_OCTETS),
+            // The password's side of this key would be its preimage under the hash: nobody has it.
+            stored_key: Secret::new(made(b"stored", hash.octets())),
+            server_key: Secret::new(made(b"server", hash.octets())),
+        }
+    }
+
+    /// Whether this is the password (RFC 5802 section 3, without the exchange). Runs PBKDF2 once.
+    #[must_use]
+    pub fn matches(&self, password: &Secret) -> bool {
+        Keys::derive(self.hash, password, &self.salt, self.iterations).stored_key == self.stored_key
+    }
+
+    /// Reads the text form.
+    ///
+    /// # Errors
+    ///
+    /// Any [`VerifierError`]: what is stored is damaged or was not made by us.
+    pub fn from_text(text: &str) -> Result<Self, VerifierError> {
+        let (scheme, rest) = text.split_once('$').ok_or(VerifierError::Form)?;
+        let hash = ScramHash::from_name(scheme).ok_or(VerifierError::Scheme)?;
+        let (cost, keys) = rest.split_once('$').ok_or(VerifierError::Form)?;
+        let (iterations, salt) = cost.split_once(':').ok_or(VerifierError::Form)?;
+        let (stored_key, server_key) = keys.split_once(':').ok_or(VerifierError::Form)?;
+        let iterations = iterations.parse().map_err(|_| VerifierError::Form)?;
+        let salt = STANDARD.decode(salt).map_err(|_| VerifierError::Form)?;
+        check_cost(&salt, iterations)?;
+        let key = |text: &str| match STANDARD.decode(text) {
+            Ok(key) if key.len() == hash.octets() => Ok(Secret::new(key)),
+            Ok(key) => Err(VerifierError::Key(key.len())),
+            Err(_) => Err(VerifierError::Form),
+        };
+        Ok(Self { hash, iterations, salt, stored_key: key(stored_key)?, server_key: key(server_key)? })
+    }
+
+    /// The text form, as a secret: it is for storage, not for eyes.
+    #[must_use]
+    pub fn to_text(&self) -> Secret {
+        Secret::new(format!(
+            "{}${}:{}${}:{}",
+            self.hash.name(),
+            self.iterations,
+            STANDARD.encode(&self.salt),
+            STANDARD.encode(self.stored_key.expose()),
+            STANDARD.encode(self.server_key.expose()),
+        ))
+    }
+
+    /// Which mechanisms it serves.
+    #[must_use]
+    pub fn hash(&self) -> ScramHash {
+        self.hash
+    }
+
+    /// PBKDF2 rounds.
+    #[must_use]
+    pub fn iterations(&self) -> u32 {
+        self.iterations
+    }
+
+    pub(crate) fn salt(&self) -> &[u8] {
+        &self.salt
+    }
+
+    pub(crate) fn stored_key(&self) -> &Secret {
+        &self.stored_key
+    }
+
+    pub(crate) fn server_key(&self) -> &Secret {
+        &self.server_key
+    }
+}
+
+impl fmt::Debug for ScramVerifier {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "ScramVerifier({}, {} iterations, ..)", self.hash.name(), self.iterations)
+    }
+}
+
+fn check_cost(salt: &[u8], iterations: u32) -> Result<(), VerifierError> {
+    if !(limits::ITERATIONS_LEAST..=limits::ITERATIONS_MOST).contains(&iterations) {
+        return Err(VerifierError::Iterations(iterations));
+    }
+    if salt.is_empty() || salt.len() > limits::SALT_OCTETS_MOST {
+        return Err(VerifierError::Salt(salt.len()));
+    }
+    Ok(())
+}
+
+/// All keys of RFC 5802 section 3 that a password leads to; what a client has.
+pub(crate) struct Keys {
+    pub(crate) client_key: Secret,
+    pub(crate) stored_key: Secret,
+    pub(crate) server_key: Secret,
+}
+
+impl Keys {
+    pub(crate) fn derive(hash: ScramHash, password: &Secret, salt: &[u8], iterations: u32) -> Self {
+        let salted = hash.salted_password(prepare::password(password).expose(), salt, iterations);
+        let client_key = hash.hmac(salted.expose(), &[b"Client Key"]);
+        let stored_key = hash.digest(client_key.expose());
+        let server_key = hash.hmac(salted.expose(), &[b"Server Key"]);
+        Self { client_key, stored_key, server_key }
+    }
+}
+
+/// What a server keeps to run CRAM-MD5 with one user: the password itself, for accounts that opted in.
+///
+/// The octets are used as they are, without preparing: RFC 2195 clients do not prepare either.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CramSecret(Secret);
+
+impl CramSecret {
+    /// Wraps a password that was kept in a form from which it can be had back.
+    #[must_use]
+    pub fn new(password: Secret) -> Self {
+        Self(password)
+    }
+
+    /// The password, for sealing it into storage.
+    #[must_use]
+    pub fn password(&self) -> &Secret {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests;
