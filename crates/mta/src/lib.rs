@@ -5,6 +5,7 @@
 //! nothing.
 
 pub mod event;
+pub mod net;
 pub mod settings;
 
 pub use event::{Event, Events, What};

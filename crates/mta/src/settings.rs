@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use gatepost_policy::Rules;
 use gatepost_policy::rules::Service;
-use gatepost_sasl::Secret;
+use gatepost_sasl::Login;
 
 /// Everything the drivers are told.
 #[derive(Debug, Clone)]
@@ -86,7 +86,7 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        let minutes = |count| Duration::from_secs(60 * count);
+        let minutes = |count: u64| Duration::from_secs(60 * count);
         Self {
             command: minutes(5),
             content: minutes(10),
@@ -103,13 +103,4 @@ impl Default for Timeouts {
 pub struct DnsSettings {
     /// Resolvers; none means those of the system.
     pub servers: Vec<SocketAddr>,
-}
-
-/// Name and password for a fixed next hop.
-#[derive(Debug, Clone)]
-pub struct Login {
-    /// The name.
-    pub username: String,
-    /// The password.
-    pub password: Secret,
 }

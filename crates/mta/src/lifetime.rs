@@ -1,0 +1,138 @@
+//! Tasks with an owner, and how they end. Nothing else in this crate spawns.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// How far the server's life has gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// At work.
+    Running,
+    /// No new sessions and no new deliveries; what has begun may end.
+    Draining,
+    /// What still runs is broken off.
+    Stopped,
+}
+
+/// Tells tasks how far the server's life has gone. Cheap to copy.
+#[derive(Debug, Clone)]
+pub struct Life {
+    phase: watch::Receiver<Phase>,
+}
+
+/// The end that moves the phase on.
+#[derive(Debug)]
+pub struct Reins {
+    phase: watch::Sender<Phase>,
+}
+
+impl Reins {
+    /// A life that has just begun.
+    #[must_use]
+    pub fn begin() -> (Self, Life) {
+        let (sender, receiver) = watch::channel(Phase::Running);
+        (Self { phase: sender }, Life { phase: receiver })
+    }
+
+    /// Moves on; a phase never comes back.
+    pub fn advance(&self, next: Phase) {
+        self.phase.send_if_modified(|phase| {
+            let later = next > *phase;
+            if later {
+                *phase = next;
+            }
+            later
+        });
+    }
+}
+
+impl Life {
+    /// The phase now.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+
+    /// Waits until this phase, or a later one, has come. Cancel-safe.
+    pub async fn reached(&mut self, phase: Phase) {
+        // An error means that the reins are gone: nobody is left to wait for.
+        let _ = self.phase.wait_for(|now| *now >= phase).await;
+    }
+}
+
+/// A named set of tasks that can be waited for. Cheap to copy.
+#[derive(Debug, Clone)]
+pub struct Tasks {
+    alive: Arc<watch::Sender<usize>>,
+}
+
+/// Counts its task out, however that ends.
+struct Alive(Arc<watch::Sender<usize>>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count = count.saturating_sub(1));
+    }
+}
+
+impl Default for Tasks {
+    fn default() -> Self {
+        Self { alive: Arc::new(watch::channel(0).0) }
+    }
+}
+
+impl Tasks {
+    /// Starts a task that belongs to this set and is broken off when `life` is stopped.
+    pub fn spawn(&self, mut life: Life, task: impl Future<Output = ()> + Send + 'static) {
+        self.alive.send_modify(|count| *count += 1);
+        let alive = Alive(self.alive.clone());
+        tokio::spawn(async move {
+            let _alive = alive;
+            tokio::select! {
+                () = task => {}
+                () = life.reached(Phase::Stopped) => {}
+            }
+        });
+    }
+
+    /// How many run.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        *self.alive.borrow()
+    }
+
+    /// Waits until none runs, at most so long; says whether none does.
+    pub async fn ended(&self, patience: Duration) -> bool {
+        let mut alive = self.alive.subscribe();
+        timeout(patience, alive.wait_for(|count| *count == 0)).await.is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_set_ends_when_its_tasks_do() {
+        let (reins, life) = Reins::begin();
+        let tasks = Tasks::default();
+        tasks.spawn(life.clone(), async {});
+        assert!(tasks.ended(Duration::from_secs(10)).await);
+
+        tasks.spawn(life, std::future::pending());
+        assert!(!tasks.ended(Duration::from_millis(10)).await);
+        reins.advance(Phase::Stopped);
+        assert!(tasks.ended(Duration::from_secs(10)).await);
+    }
+
+    #[tokio::test]
+    async fn a_phase_never_comes_back() {
+        let (reins, life) = Reins::begin();
+        reins.advance(Phase::Stopped);
+        reins.advance(Phase::Draining);
+        assert_eq!(life.phase(), Phase::Stopped);
+    }
+}

@@ -1,0 +1,7 @@
+//! The outside: DNS, TLS, connections.
+
+pub mod dial;
+pub mod resolve;
+pub mod stream;
+pub mod tls;
+pub mod verify;

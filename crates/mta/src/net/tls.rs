@@ -1,0 +1,284 @@
+//! TLS on both sides, and what SASL binds to (RFC 5929, RFC 9266).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use aws_lc_rs::digest;
+use gatepost_sasl::{BindingKind, ChannelBinding};
+use rustls::crypto::{CryptoProvider, aws_lc_rs as provider};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, ServerConfig, ServerConnection};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use super::stream::Stream;
+use super::verify::Anyone;
+use crate::settings::TlsFiles;
+
+/// How long a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(30);
+/// RFC 9266 section 2.
+const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
+const EXPORTER_OCTETS: usize = 32;
+
+/// Why TLS cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// A PEM file cannot be read.
+    #[error("{path}: {cause}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
+    /// Certificate and key do not belong together, or are of a kind that is not supported.
+    #[error("certificate {certificate} with key {private_key}: {cause}")]
+    Pair {
+        /// The certificate file.
+        certificate: PathBuf,
+        /// The key file.
+        private_key: PathBuf,
+        /// Why.
+        cause: rustls::Error,
+    },
+    /// The library refuses its own settings.
+    #[error("TLS settings: {0}")]
+    Settings(#[from] rustls::Error),
+    /// The handshake failed or took too long.
+    #[error("TLS handshake: {0}")]
+    Handshake(std::io::Error),
+    /// The peer's name is none that a certificate could have.
+    #[error("{0} is no name that a certificate can have")]
+    Name(String),
+    /// TLS over something that is not TCP.
+    #[error("TLS is already on, or the channel is a unix socket")]
+    Channel,
+}
+
+/// What is known of an encrypted channel.
+#[derive(Debug, Clone)]
+pub struct TlsFacts {
+    /// As in `TLSv1.3`.
+    pub version: &'static str,
+    /// As in `TLS13_AES_128_GCM_SHA256`.
+    pub cipher: String,
+    /// What SASL can bind to.
+    pub bindings: Vec<ChannelBinding>,
+}
+
+/// The certificate that we show, read again without ending a session.
+#[derive(Debug)]
+pub struct OurCertificate {
+    files: TlsFiles,
+    current: ArcSwap<CertifiedKey>,
+}
+
+impl OurCertificate {
+    /// Reads certificate and key.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError::File`] and [`TlsError::Pair`] name what is wrong.
+    pub fn load(files: &TlsFiles) -> Result<Self, TlsError> {
+        let current = ArcSwap::from_pointee(read_pair(files)?);
+        Ok(Self { files: files.clone(), current })
+    }
+
+    /// Reads the files again. After an error the old certificate stays.
+    ///
+    /// # Errors
+    ///
+    /// As [`OurCertificate::load`].
+    pub fn reload(&self) -> Result<(), TlsError> {
+        self.current.store(Arc::new(read_pair(&self.files)?));
+        Ok(())
+    }
+}
+
+impl ResolvesServerCert for OurCertificate {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.current.load_full())
+    }
+}
+
+/// Takes TLS from clients.
+#[derive(Clone)]
+pub struct Acceptor {
+    inner: TlsAcceptor,
+    certificate: Arc<OurCertificate>,
+}
+
+impl Acceptor {
+    /// An acceptor that shows this certificate.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError::Settings`].
+    pub fn new(certificate: Arc<OurCertificate>) -> Result<Self, TlsError> {
+        let mut config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(certificate.clone());
+        config.ticketer = provider::Ticketer::new()?;
+        Ok(Self { inner: TlsAcceptor::from(Arc::new(config)), certificate })
+    }
+
+    /// Shakes hands with a client.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError::Handshake`], also after 30 seconds.
+    pub async fn accept(&self, stream: TcpStream) -> Result<(Stream, TlsFacts), TlsError> {
+        // Taken before: if the certificate changes during this handshake, binding to it fails and the client
+        // tries again, which is the safe side.
+        let shown = self.certificate.current.load_full();
+        let stream = timeout(HANDSHAKE, self.inner.accept(stream)).await;
+        let stream = stream.unwrap_or_else(|_elapsed| Err(std::io::ErrorKind::TimedOut.into()));
+        let stream = stream.map_err(TlsError::Handshake)?;
+        let facts = server_facts(stream.get_ref().1, shown.cert.first());
+        Ok((Stream::Server(Box::new(stream)), facts))
+    }
+}
+
+/// Offers TLS to next hops.
+#[derive(Clone)]
+pub struct Connector {
+    anyone: TlsConnector,
+    verified: TlsConnector,
+}
+
+/// Whether a next hop's certificate must be valid for its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// Any certificate.
+    Anyone,
+    /// Valid for its name, by the system's roots or those handed in.
+    Verified,
+}
+
+impl Connector {
+    /// A connector that trusts the system's roots and those in `extra`, a PEM file.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError::File`] if `extra` cannot be read.
+    pub fn new(extra: Option<&Path>) -> Result<Self, TlsError> {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if let Some(path) = extra {
+            roots.add_parsable_certificates(read_certificates(path)?);
+        }
+        let builder = || ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+        let anyone = builder()?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Anyone(provider())))
+            .with_no_client_auth();
+        let verified = builder()?.with_root_certificates(roots).with_no_client_auth();
+        Ok(Self { anyone: Arc::new(anyone).into(), verified: Arc::new(verified).into() })
+    }
+
+    /// Shakes hands with a next hop.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError::Handshake`], also after 30 seconds; [`TlsError::Name`]; [`TlsError::Channel`].
+    pub async fn connect(&self, stream: Stream, name: &str, check: Check) -> Result<(Stream, TlsFacts), TlsError> {
+        let Stream::Tcp(stream) = stream else { return Err(TlsError::Channel) };
+        let server_name = ServerName::try_from(name.to_owned());
+        let server_name = server_name.map_err(|_| TlsError::Name(name.to_owned()))?;
+        let connector = match check {
+            Check::Anyone => &self.anyone,
+            Check::Verified => &self.verified,
+        };
+        let stream = timeout(HANDSHAKE, connector.connect(server_name, stream)).await;
+        let stream = stream.unwrap_or_else(|_elapsed| Err(std::io::ErrorKind::TimedOut.into()));
+        let stream = stream.map_err(TlsError::Handshake)?;
+        let facts = client_facts(stream.get_ref().1);
+        Ok((Stream::Client(Box::new(stream)), facts))
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(provider::default_provider())
+}
+
+fn server_facts(connection: &ServerConnection, shown: Option<&CertificateDer<'_>>) -> TlsFacts {
+    let exported = connection.export_keying_material([0; EXPORTER_OCTETS], EXPORTER_LABEL, None).ok();
+    facts(connection.protocol_version(), connection.negotiated_cipher_suite(), exported, shown)
+}
+
+fn client_facts(connection: &ClientConnection) -> TlsFacts {
+    let exported = connection.export_keying_material([0; EXPORTER_OCTETS], EXPORTER_LABEL, None).ok();
+    let shown = connection.peer_certificates().and_then(<[_]>::first);
+    facts(connection.protocol_version(), connection.negotiated_cipher_suite(), exported, shown)
+}
+
+fn facts(
+    version: Option<ProtocolVersion>,
+    cipher: Option<rustls::SupportedCipherSuite>,
+    exported: Option<[u8; EXPORTER_OCTETS]>,
+    shown: Option<&CertificateDer<'_>>,
+) -> TlsFacts {
+    let newest = version == Some(ProtocolVersion::TLSv1_3);
+    let mut bindings = Vec::new();
+    // On TLS 1.2 the exporter is only unique with extended master secrets (RFC 9266 section 4.2).
+    let bind = |kind| move |octets: Vec<u8>| ChannelBinding::new(kind, octets);
+    let exported = exported.filter(|_| newest).map(Vec::from);
+    bindings.extend(exported.map(bind(BindingKind::TlsExporter)));
+    bindings.extend(shown.and_then(end_point).map(bind(BindingKind::TlsServerEndPoint)));
+    TlsFacts {
+        version: if newest { "TLSv1.3" } else { "TLSv1.2" },
+        cipher: cipher.map_or_else(String::new, |suite| format!("{:?}", suite.suite())),
+        bindings,
+    }
+}
+
+/// The certificate's hash by its own signature's hash function, SHA-256 for MD5 and SHA-1 (RFC 5929 section
+/// 4.1). Signatures without one (Ed25519) have no such binding.
+fn end_point(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
+    const WITH_SHA384: [&str; 2] = ["1.2.840.113549.1.1.12", "1.2.840.10045.4.3.3"];
+    const WITH_SHA512: [&str; 2] = ["1.2.840.113549.1.1.13", "1.2.840.10045.4.3.4"];
+    const WITH_SHA256: [&str; 5] = [
+        "1.2.840.113549.1.1.11",
+        "1.2.840.10045.4.3.2",
+        "1.2.840.113549.1.1.5",
+        "1.2.840.113549.1.1.4",
+        "1.2.840.10045.4.1",
+    ];
+    let (_rest, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    let algorithm = parsed.signature_algorithm.algorithm.to_id_string();
+    let hash = match algorithm.as_str() {
+        oid if WITH_SHA256.contains(&oid) => &digest::SHA256,
+        oid if WITH_SHA384.contains(&oid) => &digest::SHA384,
+        oid if WITH_SHA512.contains(&oid) => &digest::SHA512,
+        _ => return None,
+    };
+    Some(digest::digest(hash, certificate).as_ref().to_vec())
+}
+
+fn read_pair(files: &TlsFiles) -> Result<CertifiedKey, TlsError> {
+    let chain = read_certificates(&files.certificate)?;
+    let key = PrivateKeyDer::from_pem_file(&files.private_key)
+        .map_err(|cause| TlsError::File { path: files.private_key.clone(), cause: cause.to_string() })?;
+    CertifiedKey::from_der(chain, key, &provider()).map_err(|cause| TlsError::Pair {
+        certificate: files.certificate.clone(),
+        private_key: files.private_key.clone(),
+        cause,
+    })
+}
+
+fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let wrong = |cause: String| TlsError::File { path: path.to_owned(), cause };
+    let chain: Result<Vec<_>, _> =
+        CertificateDer::pem_file_iter(path).map_err(|cause| wrong(cause.to_string()))?.collect();
+    let chain = chain.map_err(|cause| wrong(cause.to_string()))?;
+    if chain.is_empty() { Err(wrong("holds no certificate".into())) } else { Ok(chain) }
+}
