@@ -1,0 +1,52 @@
+//! The outside world of a mail server, faked where a script must rule it and real where only the real thing
+//! proves anything.
+//!
+//! It knows no type of the server under test, so its mistakes are not ours, and it can be pointed at any
+//! other server. Everything stays on the loopback addresses; no port is fixed; every wait has a deadline.
+//!
+//! | for | use |
+//! | --- | --- |
+//! | names, exchangers and their addresses in one expression | [`World`] |
+//! | DNS that answers, lies, fails or stays silent | [`Zone`], [`NameServer`] |
+//! | a host that takes mail by a script | [`Script`], [`Exchanger`] |
+//! | a client typed by hand | [`Client`] |
+//! | certificates, good and bad | [`Authority`] |
+//! | a line that is cut, stalls or garbles | [`Fault`], [`FaultProxy`] |
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! use gatepost_testworld::{Client, Script, World};
+//!
+//! let world = World::new()
+//!     .zone("there.example. MX 10 a.there.example.")
+//!     .exchanger("a.there.example", Script::polite().reply("RCPT", "450 4.2.1 later").once())
+//!     .start()
+//!     .await?;
+//! let exchanger = world.exchanger("a.there.example")?;
+//! let mut client = Client::connect(exchanger.address()).await?;
+//! client.say("EHLO client.example", "250").await?;
+//! client.say("MAIL FROM:<ada@here.example>", "250").await?;
+//! client.say("RCPT TO:<bob@there.example>", "450").await?;
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod authority;
+pub mod client;
+pub mod exchanger;
+pub mod fault;
+pub mod loopback;
+pub mod patience;
+pub mod script;
+pub mod wire;
+pub mod world;
+pub mod zone;
+
+pub use authority::{Authority, Identity};
+pub use client::Client;
+pub use exchanger::{Exchanger, Message};
+pub use fault::{Direction, Fault, FaultProxy};
+pub use script::Script;
+pub use world::World;
+pub use zone::{NameServer, Zone};
