@@ -147,3 +147,40 @@ impl Final {
         Ok(said.server_signature(hash, self.verifier.server_key()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{AuthMessage, ClientFinal, Failure, Final, First, STANDARD, ScramVerifier, ServerFirst};
+    use crate::verifier::Keys;
+    use crate::{Identity, ScramHash, Secret, limits};
+    use base64::Engine as _;
+
+    /// A client that knows the password can prove any final message, so the nonce must be looked at by itself.
+    #[test]
+    fn a_proof_over_another_nonce_is_refused() {
+        let (hash, password) = (ScramHash::Sha256, Secret::new("pencil"));
+        let verifier = ScramVerifier::derive(hash, &password, b"salt", limits::ITERATIONS_LEAST).unwrap();
+        let expected = Final {
+            server_first: ServerFirst::write("ab", b"salt", limits::ITERATIONS_LEAST),
+            first: First {
+                hash,
+                identity: Identity::new("ada".to_owned(), None),
+                nonce: "ab".to_owned(),
+                bare: "n=ada,r=a".to_owned(),
+                binding: Secret::new("n,,"),
+            },
+            verifier,
+        };
+        let keys = Keys::derive(hash, &password, b"salt", limits::ITERATIONS_LEAST);
+        let check = |nonce| {
+            let without_proof = ClientFinal::write_without_proof(b"n,,", nonce);
+            let said = AuthMessage::new(&expected.first.bare, &expected.server_first, &without_proof);
+            let proof = STANDARD.encode(said.client_proof(hash, &keys).expose());
+            expected.check(format!("{without_proof},p={proof}").as_bytes()).map(|_| ())
+        };
+        assert_eq!(check("ab"), Ok(()));
+        for other in ["a", "b", "abc", "aB"] {
+            assert_eq!(check(other), Err(Failure::Rejected), "{other}");
+        }
+    }
+}

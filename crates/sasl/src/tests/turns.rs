@@ -81,6 +81,9 @@ fn malformed_first_messages_are_refused() {
     let name = vec![b'n'; limits::NAME_OCTETS_MOST + 1];
     let word = [b"\0ada\0".as_slice(), &vec![b'p'; limits::PASSWORD_OCTETS_MOST + 1]].concat();
     let whole = vec![b'x'; limits::MESSAGE_OCTETS_MOST + 1];
+    // Well-formed, and too long by one octet.
+    let mut long = b"n,,n=ada,r=abc,x=".to_vec();
+    long.resize(limits::MESSAGE_OCTETS_MOST + 1, b'x');
     let rows: [(Mechanism, &[u8], Failure); 18] = [
         (Mechanism::Plain, b"", Failure::Malformed),
         (Mechanism::Plain, b"ada", Failure::Malformed),
@@ -99,11 +102,14 @@ fn malformed_first_messages_are_refused() {
         (Mechanism::Login, &name, Failure::Malformed),
         (Mechanism::CramMd5, b"ada b913a602c7eda7a495b4e6e7334d3890", Failure::Malformed),
         (Mechanism::ScramSha256, b"", Failure::Malformed),
-        (Mechanism::ScramSha1, &whole, Failure::Malformed),
+        (Mechanism::ScramSha1, &long, Failure::Malformed),
     ];
     for (mechanism, message, want) in rows {
         assert_failed(server(mechanism).receive(Some(message)), want);
     }
+    long.pop();
+    let step = server(Mechanism::ScramSha1).receive(Some(&long));
+    assert!(matches!(step, ServerStep::Ask(_)), "{step:?}");
 }
 
 #[test]
