@@ -10,6 +10,7 @@
 //! | DNS that answers, lies, fails or stays silent | [`Zone`], [`NameServer`] |
 //! | a host that takes mail by a script | [`Script`], [`Exchanger`] |
 //! | a client typed by hand | [`Client`] |
+//! | a dialogue as a file | [`dialogue`] |
 //! | certificates, good and bad | [`Authority`] |
 //! | a line that is cut, stalls or garbles | [`Fault`], [`FaultProxy`] |
 //!
@@ -34,6 +35,7 @@
 
 pub mod authority;
 pub mod client;
+pub mod dialogue;
 pub mod exchanger;
 pub mod fault;
 pub mod loopback;
