@@ -16,6 +16,16 @@ pub enum Body {
     BinaryMime,
 }
 
+/// How content ends. Only BDAT can bring, and carry on, a last line without CRLF (RFC 3030).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ending {
+    /// With CRLF, or it is empty.
+    #[default]
+    Line,
+    /// With something else.
+    Open,
+}
+
 /// How much of the message a report returns (RFC 3461 section 4.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Return {
@@ -133,6 +143,8 @@ pub struct Envelope {
     pub recipients: Vec<Recipient>,
     /// What the content really needs: where the client said less than it sent, what was seen counts.
     pub body: Body,
+    /// How the content's last line ends.
+    pub ending: Ending,
     /// Whether addresses or header fields need SMTPUTF8 (RFC 6531).
     pub international: International,
     /// How much a report returns.

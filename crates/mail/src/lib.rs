@@ -14,6 +14,7 @@
 mod address;
 mod domain;
 mod envelope;
+pub mod header;
 mod hello;
 mod id;
 mod local_part;
@@ -27,7 +28,7 @@ pub mod xtext;
 pub use address::{AddressError, AddressLiteral, Host, Mailbox};
 pub use domain::Domain;
 pub use envelope::{
-    Body, Envelope, EnvelopeId, International, Notify, NotifyOn, OriginalRecipient, Recipient, Return,
+    Body, Ending, Envelope, EnvelopeId, International, Notify, NotifyOn, OriginalRecipient, Recipient, Return,
 };
 pub use hello::Hello;
 pub use id::{IdError, SessionId, SpoolId};
