@@ -164,3 +164,16 @@ pub const BAD_HEADERS: Reply = say(550, 6, 0, "The From field is missing, double
 pub const NO_ROOM: Reply = say(452, 3, 1, "No room for this message now; try again later");
 /// The disk said no.
 pub const STORAGE_FAILED: Reply = say(451, 3, 0, "The message could not be stored; try again later");
+
+// Delivery: what a report says when no next hop has given a reply.
+/// The recipient's domain does not exist. RFC 3463 section 3.2.
+pub const NO_SUCH_DOMAIN: Reply = say(550, 1, 2, "The recipient's domain does not exist");
+/// The recipient's domain takes no mail. RFC 7505 section 4.
+pub const NULL_MX: Reply = say(556, 1, 10, "The recipient's domain takes no mail");
+/// No host can be found for the recipient's domain. RFC 3463 section 3.5.
+pub const NO_ROUTE: Reply = say(550, 4, 4, "No mail server can be found for the recipient");
+/// We are the recipient's best exchanger and have no use for its mail. RFC 5321 section 5.1.
+pub const EXCHANGER_LOOP: Reply =
+    say(554, 4, 6, "The recipient's mail would come back here: its mail servers are set up wrong");
+/// Too old. RFC 3463 section 3.5.
+pub const EXPIRED: Reply = say(554, 4, 7, "The message could not be delivered in time");
