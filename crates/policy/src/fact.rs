@@ -12,12 +12,12 @@ pub enum Fact<T> {
 }
 
 impl<T> Fact<T> {
-    /// The answer as a reference.
+    /// The answer as a reference; the reason why there is none is kept.
     #[must_use]
-    pub const fn as_ref(&self) -> Fact<&T> {
+    pub fn as_ref(&self) -> Fact<&T> {
         match self {
             Self::Known(value) => Fact::Known(value),
-            Self::Unknown(_) => Fact::Unknown(String::new()),
+            Self::Unknown(why) => Fact::Unknown(why.clone()),
         }
     }
 

@@ -4,11 +4,39 @@
 //! rule that made it, and the reply that a client hears. No function here waits, looks anything up, or knows
 //! the time; whoever asks gathers the facts first. A fact that could not be had is [`Fact::Unknown`], and
 //! nothing unknown ever permits.
+//!
+//! | asked at | function | decides |
+//! | --- | --- | --- |
+//! | connect | [`connect::connect`] | is a place free |
+//! | EHLO, AUTH | [`auth::offered`], [`auth::attempt`] | which mechanisms, who is locked out |
+//! | MAIL | [`peer::identify`], [`submission::sender`] | who is behind it, may they send as this |
+//! | RCPT | [`relay::recipient`] | may this recipient be taken |
+//! | RCPT, content | [`throttle::take`] | was enough sent for now |
+//! | content | [`content::content`], [`submission::author`] | size, loops, From and Sender |
+//! | delivery | [`route::next_hop`], [`exchanger::candidates`], [`channel::plan`] | where to, in which order, how secured |
+//! | afterwards | [`retry::next`], [`notice::due`] | when again, whom to tell |
+//! | never | [`explain::explain`] | what would be decided |
 
+pub mod auth;
+pub mod channel;
+pub mod connect;
+pub mod content;
+pub mod exchanger;
+pub mod explain;
 pub mod fact;
+pub mod notice;
+pub mod peer;
+pub mod relay;
+pub mod retry;
+pub mod route;
 pub mod rules;
+pub mod submission;
+#[cfg(test)]
+mod testing;
+pub mod throttle;
 pub mod verdict;
 
 pub use fact::Fact;
+pub use peer::Peer;
 pub use rules::Rules;
-pub use verdict::{Rule, Verdict};
+pub use verdict::{Decision, Rule, Verdict};

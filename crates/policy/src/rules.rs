@@ -61,7 +61,7 @@ pub struct HostedDomain {
 }
 
 /// Where a hosted domain's mail goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Destination {
     /// A Maildir; `{domain}` and `{local-part}` in the path are filled in.
     Maildir(PathBuf),
@@ -129,7 +129,7 @@ pub struct Machine {
 }
 
 /// An address range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Network {
     /// Its first address.
     pub address: IpAddr,
@@ -213,7 +213,7 @@ pub enum TlsRule {
 }
 
 /// A fixed next hop for some domains.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Route {
     /// Which domains.
     pub pattern: Pattern,
@@ -226,7 +226,7 @@ pub struct Route {
 }
 
 /// Which domains a route is for. The most specific wins.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Pattern {
     /// This domain alone.
     Exactly(Domain),
