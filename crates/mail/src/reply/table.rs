@@ -35,6 +35,8 @@ pub const TOO_MANY_FROM_NETWORK: Reply =
     say(421, 7, 0, "Too many connections from your network; close some or try again soon");
 /// Patience ends.
 pub const TOO_MANY_ERRORS: Reply = say(421, 7, 0, "Too many errors; closing");
+/// More transactions than one session may have. RFC 9422 section 4.1.
+pub const TOO_MANY_TRANSACTIONS: Reply = say(421, 7, 0, "Enough messages for one session; open another");
 /// Octets came before the greeting was sent. RFC 5321 section 4.3.1.
 pub const SPOKE_TOO_EARLY: Reply = say(554, 5, 0, "You spoke before the greeting");
 
@@ -63,6 +65,8 @@ pub const MAIL_FIRST: Reply = say(503, 5, 1, "Say MAIL first");
 pub const NO_RECIPIENTS: Reply = say(503, 5, 1, "No recipient was accepted");
 /// DATA and BDAT mixed, or DATA for BINARYMIME. RFC 3030 section 3.
 pub const NO_MIXING: Reply = say(503, 5, 1, "DATA does not go with BDAT or BODY=BINARYMIME");
+/// Nobody can tell where the octets of this chunk end and the next command begins. RFC 3030 section 2.
+pub const UNREADABLE_CHUNK: Reply = say(421, 5, 4, "Cannot tell where this chunk ends; closing");
 /// A parameter that we do not have. RFC 5321 section 4.1.1.11.
 pub const UNKNOWN_PARAMETER: Reply = say(555, 5, 4, "Unknown parameter");
 /// A parameter of ours with a value that is none, or twice.
@@ -73,6 +77,8 @@ pub const NEEDS_SMTPUTF8: Reply = say(553, 6, 7, "This address needs the SMTPUTF
 // STARTTLS. RFC 3207.
 /// Go.
 pub const START_TLS: Reply = say(220, 0, 0, "Ready for TLS");
+/// Octets came behind STARTTLS, where only the handshake may come. RFC 3207 section 4.2.
+pub const SPOKE_BEFORE_TLS: Reply = say(554, 5, 0, "Commands came behind STARTTLS, in the clear; closing");
 /// Not here, or twice.
 pub const NO_STARTTLS: Reply = say(503, 5, 1, "TLS is not offered here, or already on");
 /// TLS first. RFC 3207 section 4.
@@ -175,5 +181,13 @@ pub const NO_ROUTE: Reply = say(550, 4, 4, "No mail server can be found for the 
 /// We are the recipient's best exchanger and have no use for its mail. RFC 5321 section 5.1.
 pub const EXCHANGER_LOOP: Reply =
     say(554, 4, 6, "The recipient's mail would come back here: its mail servers are set up wrong");
+/// The next hop has said how much it takes. RFC 1870 section 6.2.
+pub const NEXT_HOP_TOO_LARGE: Reply = say(552, 3, 4, "The message is larger than the next mail server takes");
+/// The next hop has no SMTPUTF8. RFC 6531 section 3.5.
+pub const NEXT_HOP_NO_SMTPUTF8: Reply =
+    say(553, 6, 7, "The next mail server cannot take addresses or header fields in UTF-8");
+/// The next hop takes less than the content needs, and it must not or cannot be changed. RFC 6152 section 3.
+pub const CANNOT_CONVERT: Reply =
+    say(554, 6, 3, "The next mail server cannot take this content, and it cannot be converted");
 /// Too old. RFC 3463 section 3.5.
 pub const EXPIRED: Reply = say(554, 4, 7, "The message could not be delivered in time");
