@@ -18,11 +18,13 @@ pub mod header;
 mod hello;
 mod id;
 mod local_part;
+pub mod notice;
 mod path;
 mod principal;
 pub mod reply;
 mod size;
 mod time;
+pub mod trace;
 pub mod xtext;
 
 pub use address::{AddressError, AddressLiteral, Host, Mailbox};
