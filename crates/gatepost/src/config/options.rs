@@ -1,0 +1,246 @@
+//! Every option of the file, declared once: what may be written, its default, an example, and what it does.
+//!
+//! These are the raw options. What they mean together, and where they contradict each other, is found in
+//! [`super::resolve`].
+
+use std::net::SocketAddr;
+use std::num::{NonZeroU16, NonZeroU32};
+
+use gatepost_mail::{Domain, Mailbox};
+use gatepost_mta::settings::ListenerTls;
+use gatepost_policy::rules::{Network, Pattern, PlaintextWithoutTls, Service, TlsRule};
+use gatepost_sasl::Mechanism;
+
+use super::read::{Listed, Named, Setting, section};
+use super::values::{
+    Bind, Deliver, DnssecRule, ExchangerTls, FilePath, RecipientsChoice, Size, Smtp, SourceKind, Wait, Word,
+};
+
+section! {
+    /// What a site needs is here and in the first few sections; everything else has a default.
+    pub struct Options {
+        /// What we call ourselves in the greeting, in EHLO and in trace fields. Without it, the machine's
+        /// own name.
+        hostname: Option<Setting<Domain>>, r#""mail.example.org""#;
+        /// The folder of the spool, the accounts, the keys and the event log.
+        data_dir: Setting<FilePath> = r#""/var/lib/gatepost""#;
+        /// The certificate that we show.
+        tls: Option<TlsOptions>;
+        /// Where we listen, and for whom.
+        listener: Named<Word, ListenerOptions> = "{}";
+        /// The domains of ours.
+        domain: Named<Domain, DomainOptions> = "{}";
+        /// Logging in.
+        auth: AuthOptions = "{}";
+        /// Machines that cannot log in.
+        relay: RelayOptions = "{}";
+        /// Limits.
+        limits: LimitOptions = "{}";
+        /// How long we wait for others.
+        timeouts: TimeoutOptions = "{}";
+        /// Whom we ask about names.
+        dns: DnsOptions = "{}";
+        /// Outgoing mail.
+        delivery: DeliveryOptions = "{}";
+        /// Fixed next hops.
+        route: Named<Pattern, RouteOptions> = "{}";
+    }
+    later {
+        "rewrite": "rewriting addresses",
+        "alias": "aliases and lists",
+        "dkim": "signing outgoing mail",
+        "inbound": "checks of incoming mail",
+        "admin": "the web pages for administrators",
+        "cluster": "several nodes with one queue",
+    }
+}
+
+section! {
+    /// Certificate and key: needed for STARTTLS and implicit TLS, and so for nearly all logins.
+    pub struct TlsOptions {
+        /// PEM: our certificate first, then those above it.
+        certificate: Option<Setting<FilePath>>, r#""/etc/gatepost/tls/fullchain.pem""#;
+        /// PEM: its private key.
+        private_key: Option<Setting<FilePath>>, r#""/etc/gatepost/tls/privkey.pem""#;
+        /// PEM: certificates that vouch for next hops where `tls = "required"`, beside those of the system.
+        trust: Option<Setting<FilePath>>, r#""/etc/gatepost/tls/partners.pem""#;
+    }
+    later {
+        "acme": "getting certificates by ACME",
+    }
+}
+
+section! {
+    /// A listener: its addresses, and whom it is for.
+    pub struct ListenerOptions {
+        /// The addresses and ports.
+        bind: Listed<Bind>, r#"["0.0.0.0:587", "[::]:587"]"#;
+        /// `mx`: other servers bring mail for our domains; AUTH is not offered. `submission`: our people and
+        /// machines hand in mail; AUTH is demanded.
+        role: Setting<Service>, r#""submission""#;
+        /// How TLS begins: by STARTTLS, or at once (RFC 8314).
+        tls: Setting<ListenerTls> = r#""starttls""#;
+    }
+}
+
+section! {
+    /// A domain of ours: mail for its addresses is taken from anyone.
+    pub struct DomainOptions {
+        /// Where its mail goes. In the path of a Maildir, `{domain}` and `{local-part}` are filled in.
+        deliver: Setting<Deliver>, r#""maildir:/var/mail/{domain}/{local-part}""#;
+        /// Which of its addresses exist. The default is `known` for Maildir and LMTP (the accounts), and
+        /// `any` for SMTP (the server behind us decides).
+        recipients: Option<Setting<RecipientsChoice>>, r#""known""#;
+        /// Who reads `postmaster`, which is always accepted (RFC 5321 section 4.5.1). Without it, the
+        /// mailbox `postmaster` of this domain.
+        postmaster: Option<Setting<Mailbox>>, r#""ops@example.org""#;
+    }
+}
+
+section! {
+    /// Logging in.
+    pub struct AuthOptions {
+        /// The mechanisms offered, in this order. The -PLUS forms are offered under TLS only; so are PLAIN
+        /// and LOGIN, unless the next key says otherwise.
+        mechanisms: Listed<Mechanism> = r#"["SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN"]"#;
+        /// Whether PLAIN and LOGIN, which show the password, are offered without TLS. Loopback is no
+        /// exception.
+        allow_plaintext_without_tls: Setting<PlaintextWithoutTls> = "false";
+        /// How many failures lock out a client network or an account.
+        failures_before_lockout: Setting<NonZeroU32> = "10";
+        /// For how long; failures are counted over the same time.
+        lockout: Setting<Wait> = r#""15m""#;
+        /// Where accounts are kept, in the order to ask. Without any, the embedded directory.
+        source: Named<Word, SourceOptions> = "{}";
+    }
+}
+
+section! {
+    /// A source of accounts.
+    pub struct SourceOptions {
+        /// `embedded`: in data-dir, managed by `gatepost account`. Others (sql, ldap, dovecot, oauth) are
+        /// known but not built yet.
+        kind: Setting<SourceKind>, r#""embedded""#;
+    }
+}
+
+section! {
+    /// Nothing is trusted for its address alone, 127.0.0.1 included. A machine that cannot log in gets a
+    /// name, a leash and an owner.
+    pub struct RelayOptions {
+        /// The machines.
+        machine: Named<Word, MachineOptions> = "{}";
+    }
+}
+
+section! {
+    /// A machine that cannot log in.
+    pub struct MachineOptions {
+        /// The addresses that it connects from.
+        from_networks: Listed<Network>, r#"["10.0.7.20/32"]"#;
+        /// The envelope senders and authors that it may use.
+        senders: Listed<Mailbox>, r#"["scanner@example.org"]"#;
+        /// How much it may send.
+        messages_per_hour: Setting<NonZeroU32> = "60";
+    }
+}
+
+section! {
+    /// Limits of sessions and messages.
+    pub struct LimitOptions {
+        /// The largest message. RFC 5321 section 4.5.3.1.7 asks for at least 64 KiB.
+        message_size: Setting<Size> = r#""50MiB""#;
+        /// The most recipients of one message. RFC 5321 section 4.5.3.1.8 asks for at least 100.
+        recipients_per_message: Setting<NonZeroU32> = "1000";
+        /// The most sessions at once.
+        connections: Setting<NonZeroU32> = "10000";
+        /// The most sessions at once of one client network: an IPv4 address, an IPv6 /64.
+        connections_per_network: Setting<NonZeroU32> = "100";
+        /// How many Received fields show that a message goes in circles (RFC 5321 section 6.3).
+        received_fields: Setting<NonZeroU32> = "100";
+        /// Limits of each account.
+        account: AccountLimitOptions = "{}";
+    }
+}
+
+section! {
+    /// Limits of each account.
+    pub struct AccountLimitOptions {
+        /// The most messages in an hour.
+        messages_per_hour: Setting<NonZeroU32> = "500";
+        /// The most recipients in a day.
+        recipients_per_day: Setting<NonZeroU32> = "5000";
+    }
+}
+
+section! {
+    /// How long we wait for others (RFC 5321 section 4.5.3.2).
+    pub struct TimeoutOptions {
+        /// For a client's next command.
+        command: Setting<Wait> = r#""5m""#;
+        /// Between two pieces of a client's content.
+        content: Setting<Wait> = r#""10m""#;
+        /// For a connection to a next hop.
+        connect: Setting<Wait> = r#""30s""#;
+        /// For its greeting.
+        greeting: Setting<Wait> = r#""5m""#;
+        /// For its replies.
+        reply: Setting<Wait> = r#""5m""#;
+        /// For its reply to the content.
+        final_reply: Setting<Wait> = r#""10m""#;
+    }
+}
+
+section! {
+    /// Whom we ask about names.
+    pub struct DnsOptions {
+        /// Resolvers. Without any, those of the system.
+        servers: Option<Listed<SocketAddr>>, r#"["127.0.0.1:53"]"#;
+        /// How answers are checked. `validate` and `trust-ad` are known but not built yet.
+        dnssec: Setting<DnssecRule> = r#""off""#;
+    }
+}
+
+section! {
+    /// Outgoing mail.
+    pub struct DeliveryOptions {
+        /// The waits between attempts; the last one repeats.
+        retry: Listed<Wait> = r#"["5m", "15m", "30m", "1h", "2h", "4h"]"#;
+        /// The age at which a message is given up and a report goes to its sender.
+        expire: Setting<Wait> = r#""5d""#;
+        /// The age at which its sender is told that it waits.
+        warn_after: Setting<Wait> = r#""4h""#;
+        /// `opportunistic`: encrypted where the exchanger can (RFC 7435). `required`: encrypted, with a valid
+        /// certificate, or not at all.
+        tls: Setting<ExchangerTls> = r#""opportunistic""#;
+        /// The port of mail exchangers. Another than 25 is for tests: no server on the internet has one.
+        exchanger_port: Setting<NonZeroU16> = "25";
+    }
+}
+
+section! {
+    /// A fixed next hop for a domain, for all names below it, or for all the rest (the smart host). The most
+    /// specific pattern wins.
+    pub struct RouteOptions {
+        /// The next hop.
+        via: Setting<Smtp>, r#""smtp:smtp.provider.example:587""#;
+        /// How to log in there.
+        login: Option<LoginOptions>, r#"{ username = "org", password-file = "/etc/gatepost/provider.secret" }"#;
+        /// How secure it must be. The default is `required` where there is a login and the next hop is
+        /// another machine, `off` for a unix socket, else that of `[delivery]`.
+        tls: Option<Setting<TlsRule>>, r#""required""#;
+    }
+}
+
+section! {
+    /// How to log in at a next hop. The password is never written here: it is in a file or an environment
+    /// variable.
+    pub struct LoginOptions {
+        /// The name.
+        username: Setting<String>, r#""org""#;
+        /// The file that holds the password, on its first line.
+        password_file: Option<Setting<FilePath>>, r#""/etc/gatepost/provider.secret""#;
+        /// The environment variable that holds the password.
+        password_env: Option<Setting<String>>, r#""PROVIDER_PASSWORD""#;
+    }
+}

@@ -1,0 +1,11 @@
+//! What single values of the file become.
+
+mod choices;
+mod hosts;
+mod measures;
+mod names;
+
+pub use choices::{DnssecRule, ExchangerTls, RecipientsChoice, SourceKind};
+pub use hosts::{Bind, Deliver, Smtp};
+pub use measures::{Size, Wait};
+pub use names::{FilePath, Word};
