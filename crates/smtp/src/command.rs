@@ -227,3 +227,5 @@ pub(crate) fn encode(octets: &[u8]) -> String {
     STANDARD.encode(octets)
 }
 
+#[cfg(test)]
+mod tests;

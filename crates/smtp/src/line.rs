@@ -35,6 +35,8 @@ pub(crate) enum Read {
     Line(Range<usize>),
     /// A line that must be refused. Where it has no end yet, the rest of it will be passed over.
     Bad(BadLine),
+    /// The rest of a refused line is gone: the next line begins here.
+    Passed,
     /// A refused line goes on and on.
     Endless,
     /// No end of a line yet.
@@ -108,10 +110,7 @@ impl Input {
     /// more are passed over.
     pub(crate) fn line(&mut self, limit: usize, patience: usize) -> Read {
         if self.skipping != Skipping::No {
-            return match self.skip(patience) {
-                Some(ended) => ended,
-                None => self.line(limit, patience),
-            };
+            return self.skip(patience);
         }
         let pending = self.pending();
         let length = pending.len();
@@ -139,9 +138,9 @@ impl Input {
         Read::Bad(why)
     }
 
-    /// Goes on passing over a refused line; nothing is left to say once its end is gone.
-    fn skip(&mut self, patience: usize) -> Option<Read> {
-        let Skipping::Yes(gone) = self.skipping else { return None };
+    /// Goes on passing over a refused line.
+    fn skip(&mut self, patience: usize) -> Read {
+        let Skipping::Yes(gone) = self.skipping else { return Read::Passed };
         let pending = self.pending();
         let ended = memchr::memmem::find(pending, b"\r\n");
         // A CR at the end may be half of the CRLF.
@@ -153,10 +152,15 @@ impl Input {
         self.consume(count);
         let gone = gone.saturating_add(count);
         if gone > patience {
-            return Some(Read::Endless);
+            return Read::Endless;
         }
-        self.skipping = if ended.is_some() { Skipping::No } else { Skipping::Yes(gone) };
-        ended.is_none().then_some(Read::More)
+        if ended.is_some() {
+            self.skipping = Skipping::No;
+            Read::Passed
+        } else {
+            self.skipping = Skipping::Yes(gone);
+            Read::More
+        }
     }
 }
 
@@ -181,6 +185,7 @@ mod tests {
                         said.push("Endless".into());
                         return said;
                     }
+                    Read::Passed => continue,
                     Read::More => break,
                 });
             }

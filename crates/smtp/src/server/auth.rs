@@ -53,6 +53,7 @@ impl Core {
         let line = self.input.line(limits.auth_response + CRLF, limits.refused_line);
         let response = match line {
             Read::More => return Turn::Wait,
+            Read::Passed => return Turn::Again,
             Read::Endless => return self.no_more_of_this_line(),
             Read::Bad(BadLine::TooLong) => return self.break_off(&reply::AUTH_TOO_LONG),
             Read::Bad(BadLine::Octets) => return self.break_off(&reply::AUTH_MALFORMED),

@@ -24,6 +24,7 @@ impl Core {
         let limit = if is_auth { limits.auth_response + AUTH_COMMAND_ROOM } else { limits.command_line };
         match self.input.line(limit, limits.refused_line) {
             Read::More => Turn::Wait,
+            Read::Passed => Turn::Again,
             Read::Endless => self.no_more_of_this_line(),
             Read::Bad(why) => {
                 self.clock.progress();

@@ -20,10 +20,13 @@ impl Patience {
         self.errors = self.errors.saturating_add(1);
     }
 
-    /// A sender or recipient was refused. One that may come again later is nobody's fault.
+    /// A sender or recipient was refused. One that may come again later is nobody's fault, yet brings no message
+    /// nearer.
     pub(super) fn refusal(&mut self, reply: &Reply) {
         if reply.class() == Class::Never {
             self.refusals = self.refusals.saturating_add(1);
+        } else {
+            self.idle_command();
         }
     }
 

@@ -22,7 +22,7 @@ pub enum Step<'a> {
     Upgrade,
     /// Nothing to do before more octets come or the deadline passes.
     Idle,
-    /// Close the connection. Said again whenever asked again.
+    /// Close the connection, and drop whatever is open: a draft, a login exchange. Said again whenever asked again.
     Close,
 }
 
