@@ -1,0 +1,136 @@
+//! Content, and the replies to it.
+
+use std::time::Instant;
+
+use gatepost_mail::Reply;
+use gatepost_mail::reply::Class;
+
+use super::exchange::{Carriage, Exchange};
+use super::phase::{Awaited, Leftover, Phase, Whose, outcome_of};
+use super::{CLOSING, Cause, ClientSession, Connection, More, NotNow, Stage};
+use crate::content_writer::{write_chunk, write_last_chunk};
+use crate::{Extension, Protocol};
+
+/// Most chunks whose replies are outstanding, where the server has PIPELINING.
+const CHUNKS_AHEAD: usize = 8;
+
+impl ClientSession {
+    /// Takes a piece of content, at `NeedContent`: lines with CRLF as they are in the message, dots not stuffed; or
+    /// any octets, for BINARYMIME. A piece becomes a chunk where BDAT is used, so pieces should not be small.
+    ///
+    /// # Errors
+    ///
+    /// [`NotNow`] at any other step: ask `step` after every piece.
+    pub fn content(&mut self, piece: &[u8], more: More, now: Instant) -> Result<(), NotNow> {
+        self.wire.outbox.forget_lent();
+        let Phase::Content(exchange) = &self.phase else { return Err(NotNow) };
+        if self.wire.outbox.has_unsent() || !self.wants_content(exchange) {
+            return Err(NotNow);
+        }
+        self.since = now;
+        let Phase::Content(exchange) = &mut self.phase else { return Err(NotNow) };
+        let out = self.wire.outbox.octets();
+        match (&mut exchange.carriage, more) {
+            (Carriage::Dots(writer), More::ThereIsMore) => writer.write(piece, out),
+            (Carriage::Dots(writer), More::Last) => {
+                writer.write(piece, out);
+                writer.finish(out);
+            }
+            (Carriage::Chunks, More::ThereIsMore) if piece.is_empty() => {}
+            (Carriage::Chunks, More::ThereIsMore) => {
+                write_chunk(piece, out);
+                self.wire.awaited.push_back(Awaited::Chunk);
+            }
+            (Carriage::Chunks, More::Last) => write_last_chunk(piece, out),
+        }
+        if more == More::Last {
+            self.await_end();
+        }
+        Ok(())
+    }
+
+    pub(super) fn wants_content(&self, exchange: &Exchange) -> bool {
+        let ahead = if self.offers.has(Extension::Pipelining) { CHUNKS_AHEAD } else { 1 };
+        match exchange.carriage {
+            Carriage::Dots(_) => true,
+            Carriage::Chunks => self.wire.awaited.len() < ahead,
+        }
+    }
+
+    fn await_end(&mut self) {
+        let Phase::Content(exchange) = self.take_phase() else { return };
+        match self.settings.protocol {
+            Protocol::Smtp => self.wire.awaited.push_back(Awaited::End(Whose::All)),
+            Protocol::Lmtp => {
+                let each = exchange.accepted().map(|index| Awaited::End(Whose::One(index)));
+                self.wire.awaited.extend(each);
+            }
+        }
+        self.phase = Phase::Ending(exchange);
+    }
+
+    /// Takes the reply to a chunk that was not the last.
+    pub(super) fn chunk_answered(&mut self, reply: Reply) {
+        match reply.class() {
+            Class::Done => {}
+            Class::GoOn => self.break_off(Cause::Unexpected { stage: Stage::Content, reply }),
+            Class::Later | Class::Never => self.chunk_refused(reply),
+        }
+    }
+
+    /// The message is lost, and chunks that are on their way will be refused too (RFC 3030 section 2).
+    fn chunk_refused(&mut self, reply: Reply) {
+        let (mut exchange, ended) = match self.take_phase() {
+            Phase::Content(exchange) => (exchange, false),
+            Phase::Ending(exchange) => (exchange, true),
+            Phase::Opening
+            | Phase::Upgrading
+            | Phase::Login(_)
+            | Phase::Ready(_)
+            | Phase::Envelope(_)
+            | Phase::Draining(_)
+            | Phase::Leaving
+            | Phase::Closed => return,
+        };
+        exchange.settle_rest(&outcome_of(reply));
+        exchange.leftover = Leftover::Transaction;
+        if ended && self.settings.protocol == Protocol::Lmtp {
+            // How many replies the last chunk gets now, nobody knows.
+            exchange.connection = Connection::Ended;
+            return self.finish(*exchange);
+        }
+        self.phase = Phase::Draining(exchange);
+        self.drain();
+    }
+
+    /// Goes on once no reply is awaited any more.
+    pub(super) fn drain(&mut self) {
+        if !self.wire.awaited.is_empty() {
+            return;
+        }
+        if let Phase::Draining(exchange) = self.take_phase() {
+            self.finish(*exchange);
+        }
+    }
+
+    /// Takes the reply to all of the content, or one of them.
+    pub(super) fn end_answered(&mut self, whose: Whose, reply: Reply) {
+        if reply.class() == Class::GoOn {
+            return self.break_off(Cause::Unexpected { stage: Stage::End, reply });
+        }
+        let Phase::Ending(mut exchange) = self.take_phase() else { return };
+        exchange.leftover = Leftover::Nothing;
+        if reply.code().get() == CLOSING {
+            exchange.connection = Connection::Ended;
+        }
+        match whose {
+            Whose::All => exchange.settle_rest(&outcome_of(reply)),
+            Whose::One(index) => exchange.settle(index, outcome_of(reply)),
+        }
+        if self.wire.awaited.is_empty() {
+            self.finish(*exchange);
+        } else {
+            self.phase = Phase::Ending(exchange);
+        }
+    }
+}

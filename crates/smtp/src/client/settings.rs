@@ -1,0 +1,77 @@
+//! How a client session shall behave.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatepost_mail::Domain;
+
+use crate::Protocol;
+
+/// What a client session is told before it begins.
+#[derive(Debug, Clone)]
+pub struct ClientSettings {
+    /// Our own name, said in EHLO in its ASCII form.
+    pub hello: Domain,
+    /// SMTP or LMTP.
+    pub protocol: Protocol,
+    /// When to ask for STARTTLS.
+    pub tls: TlsUse,
+    /// Whether to log in.
+    pub auth: AuthUse,
+    /// How long to wait for what.
+    pub limits: Arc<ClientLimits>,
+}
+
+/// When a client asks for STARTTLS (RFC 3207).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsUse {
+    /// Not at all: the channel is encrypted already, or shall stay clear.
+    Never,
+    /// Where it is offered; a refusal leaves the channel clear. What follows a failed handshake is for the driver
+    /// to decide: the connection is of no use then.
+    IfOffered,
+    /// No mail without it.
+    Required,
+}
+
+/// Whether a client logs in (RFC 4954).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthUse {
+    /// It does not.
+    None,
+    /// No mail without it.
+    Required,
+}
+
+/// How long a client waits. The defaults are those of RFC 5321 section 4.5.3.2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientLimits {
+    /// For the greeting. Section 4.5.3.2.1.
+    pub greeting: Duration,
+    /// For the reply to EHLO, STARTTLS, AUTH, MAIL, RCPT, RSET: each of them. Sections 4.5.3.2.2 and .3.
+    pub reply: Duration,
+    /// For the 354. Section 4.5.3.2.4.
+    pub data_initiation: Duration,
+    /// For the network to take one piece of content, and for the reply to a chunk that is not the last.
+    /// Section 4.5.3.2.5.
+    pub content_block: Duration,
+    /// For the reply to all of the content, each recipient's with LMTP. Long, since giving up early makes
+    /// duplicates. Section 4.5.3.2.6.
+    pub final_reply: Duration,
+    /// For the reply to QUIT, which changes nothing any more.
+    pub farewell: Duration,
+}
+
+impl Default for ClientLimits {
+    fn default() -> Self {
+        let minutes = |count: u64| Duration::from_secs(60 * count);
+        Self {
+            greeting: minutes(5),
+            reply: minutes(5),
+            data_initiation: minutes(2),
+            content_block: minutes(3),
+            final_reply: minutes(10),
+            farewell: Duration::from_secs(10),
+        }
+    }
+}
