@@ -12,6 +12,8 @@
 //! | a client typed by hand | [`Client`] |
 //! | a dialogue as a file | [`dialogue`] |
 //! | certificates, good and bad | [`Authority`] |
+//! | Postfix, Exim, Dovecot | [`peers`] |
+//! | messages as people send them, compared | [`corpus`], [`Maildir`] |
 //! | a line that is cut, stalls or garbles | [`Fault`], [`FaultProxy`] |
 //!
 //! ```
@@ -35,11 +37,14 @@
 
 pub mod authority;
 pub mod client;
+pub mod corpus;
 pub mod dialogue;
 pub mod exchanger;
 pub mod fault;
 pub mod loopback;
+pub mod maildir;
 pub mod patience;
+pub mod peers;
 pub mod script;
 pub mod wire;
 pub mod world;
@@ -49,6 +54,7 @@ pub use authority::{Authority, Identity};
 pub use client::Client;
 pub use exchanger::{Exchanger, Message};
 pub use fault::{Direction, Fault, FaultProxy};
+pub use maildir::Maildir;
 pub use script::Script;
 pub use world::World;
 pub use zone::{NameServer, Zone};

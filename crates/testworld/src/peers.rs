@@ -1,0 +1,116 @@
+//! Real servers of others, each with a configuration, a folder and loopback addresses of its own.
+//!
+//! They are Debian's packages, which `cargo xtask test` brings; nothing runs as a service, nothing outlives
+//! its value. Postfix and Exim need root, as they change to users of their own.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::patience::{PATIENCE, until};
+
+mod dovecot;
+mod exim;
+mod postfix;
+
+pub use dovecot::Dovecot;
+pub use exim::Exim;
+pub use postfix::{Plan as PostfixPlan, Postfix};
+
+/// How long a server may take to end before it is killed.
+const LONGEST_FAREWELL: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether it has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Users that Debian's packages run as; `nobody` owns the mail.
+const NOBODY: u32 = 65534;
+
+/// A folder that other users may enter.
+fn open_folder() -> io::Result<TempDir> {
+    let folder = tempfile::Builder::new().prefix("testworld-").tempdir()?;
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))?;
+    Ok(folder)
+}
+
+/// A folder inside it that belongs to someone else.
+fn owned_folder(parent: &Path, name: &str, owner: u32) -> io::Result<PathBuf> {
+    let path = parent.join(name);
+    std::fs::create_dir_all(&path)?;
+    std::os::unix::fs::chown(&path, Some(owner), None)?;
+    Ok(path)
+}
+
+/// The number of a user.
+fn user(name: &str) -> io::Result<u32> {
+    let users = std::fs::read_to_string("/etc/passwd")?;
+    let mut lines = users.lines().map(|line| line.split(':'));
+    let number = lines.find_map(|mut parts| (parts.next() == Some(name)).then(|| parts.nth(1)).flatten());
+    number.and_then(|number| number.parse().ok()).ok_or_else(|| missing(&format!("the user {name}")))
+}
+
+fn missing(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, format!("{what} is not here; `cargo xtask test` brings it"))
+}
+
+/// The program, or an error that says how to get it.
+fn program(path: &Path) -> io::Result<Command> {
+    if path.exists() { Ok(Command::new(path)) } else { Err(missing(&path.display().to_string())) }
+}
+
+/// Waits until something listens there.
+async fn await_listener(address: SocketAddr, log: &Path) -> io::Result<()> {
+    let answers = || Ok(std::net::TcpStream::connect_timeout(&address, LONGEST_FAREWELL).ok().map(|_| ()));
+    until(&format!("a listener on {address}"), PATIENCE, answers).await.map_err(|cause| {
+        let told = std::fs::read_to_string(log).unwrap_or_default();
+        io::Error::new(cause.kind(), format!("{cause}\n{told}"))
+    })
+}
+
+/// A server in the foreground; dropping it asks it to end, and then sees to it.
+struct Foreground(Child);
+
+impl Foreground {
+    fn start(command: &mut Command) -> io::Result<Self> {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Ok(Self(command.spawn()?))
+    }
+}
+
+impl Drop for Foreground {
+    fn drop(&mut self) {
+        terminate(self.0.id());
+        let end = Instant::now() + LONGEST_FAREWELL;
+        while Instant::now() < end {
+            if matches!(self.0.try_wait(), Ok(Some(_status))) {
+                return;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Asks one process to end. There is no safe call for that in the standard library.
+fn terminate(process: u32) {
+    let _ = Command::new("kill").args(["-TERM", &process.to_string()]).stderr(Stdio::null()).status();
+}
+
+/// Asks a process that is no child of ours to end, and waits until it has.
+fn end(process: u32) {
+    terminate(process);
+    let end = Instant::now() + LONGEST_FAREWELL;
+    let alive = Path::new("/proc").join(process.to_string());
+    while alive.exists() && Instant::now() < end {
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+#[cfg(test)]
+mod tests;
