@@ -1,5 +1,9 @@
 //! The program: configuration, command line, assembly. The only place that reads files of settings, arguments
 //! and the environment, and the only one that prints.
 
+pub mod archive;
+pub mod cli;
 pub mod config;
+pub mod log;
 pub mod report;
+pub mod story;

@@ -1,0 +1,106 @@
+//! The command line.
+
+pub mod b64;
+pub mod check;
+pub mod console;
+pub mod failure;
+pub mod place;
+pub mod shell;
+pub mod trace;
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use console::{Console, Format, Tone};
+use failure::{Failure, Outcome};
+
+/// Takes mail from the people and machines it knows, carries it to anyone, and relays for nobody else.
+#[derive(Debug, Parser)]
+#[command(name = "gatepost", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Arguments {
+    /// The configuration [default: $GATEPOST_CONFIG, ./gatepost.toml, /etc/gatepost/gatepost.toml].
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Write JSON with stable field names.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Look at the configuration only: every error with its line and the mend, and what weakens.
+    Check(check::CheckArguments),
+    /// Tell the story of one message, from connect to its end, or of one session.
+    Trace(trace::TraceArguments),
+    /// Make AUTH lines for a session typed by hand.
+    B64(b64::B64Arguments),
+    /// Write the completions of a shell.
+    Completions(shell::CompletionsArguments),
+    /// Write the manual pages into a folder.
+    Man(shell::ManArguments),
+}
+
+/// Runs the program: arguments in, exit status out.
+#[must_use]
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(complaint) => {
+            // Help is no complaint: it goes to standard output with status 0; clap knows.
+            let code = u8::try_from(complaint.exit_code()).unwrap_or(2);
+            return if complaint.print().is_ok() { ExitCode::from(code) } else { ExitCode::from(2) };
+        }
+    };
+    let (mut out, mut err) = (io::stdout(), io::stderr());
+    let colours = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let mut console = Console {
+        format: if arguments.json { Format::Machines } else { Format::People },
+        tone: if colours { Tone::Coloured } else { Tone::Plain },
+        out: &mut out,
+        err: &mut err,
+    };
+    ExitCode::from(run(&arguments, &mut console))
+}
+
+/// Runs one command and gives its exit status.
+pub fn run(arguments: &Arguments, console: &mut Console<'_>) -> u8 {
+    match dispatch(arguments, console) {
+        Ok(status) => status.code(),
+        Err(failure) => {
+            complain(&failure, console);
+            failure.status().code()
+        }
+    }
+}
+
+/// Who cannot even be told stays untold: the exit status is all that is left.
+fn complain(failure: &Failure, console: &mut Console<'_>) {
+    let text = match (failure, console.format) {
+        (Failure::Unread, Format::People | Format::Machines) => return,
+        (Failure::Configuration(refused), Format::People) => refused.to_string(),
+        (Failure::Configuration(_) | Failure::Usage(_) | Failure::No(_), Format::Machines) => {
+            serde_json::json!({ "error": failure.to_string(), "status": failure.status().code() }).to_string()
+        }
+        (Failure::Usage(_) | Failure::No(_), Format::People) => format!("gatepost: {failure}"),
+    };
+    let _ = console.complain(text);
+}
+
+fn dispatch(arguments: &Arguments, console: &mut Console<'_>) -> Outcome {
+    let config = arguments.config.as_deref();
+    match &arguments.command {
+        Command::Check(_) => check::run(config, console),
+        Command::Trace(trace) => trace::run(trace, config, console),
+        Command::B64(b64) => b64::run(b64, console),
+        Command::Completions(completions) => shell::completions(completions, console),
+        Command::Man(man) => shell::man(man, console),
+    }
+}

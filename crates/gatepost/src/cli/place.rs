@@ -1,0 +1,46 @@
+//! Which configuration is meant.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::{self, Loaded, Refused, Surroundings};
+
+/// Where the configuration of an installed gatepost is.
+const INSTALLED: &str = "/etc/gatepost/gatepost.toml";
+/// The environment variable that names another.
+const VARIABLE: &str = "GATEPOST_CONFIG";
+
+/// The configuration: the one named, else that of `$GATEPOST_CONFIG`, else the one in this folder, else the
+/// installed one.
+#[must_use]
+pub fn find(named: Option<&Path>) -> PathBuf {
+    if let Some(named) = named {
+        return named.to_path_buf();
+    }
+    if let Some(named) = std::env::var_os(VARIABLE).filter(|named| !named.is_empty()) {
+        return PathBuf::from(named);
+    }
+    let here = Path::new("gatepost.toml");
+    if here.exists() { here.to_path_buf() } else { PathBuf::from(INSTALLED) }
+}
+
+/// Finds and loads the configuration.
+///
+/// # Errors
+///
+/// Every reason why it does not run.
+pub fn load(named: Option<&Path>) -> Result<Loaded, Box<Refused>> {
+    load_file(&find(named))
+}
+
+/// Loads one configuration file.
+///
+/// # Errors
+///
+/// Every reason why it does not run.
+pub fn load_file(path: &Path) -> Result<Loaded, Box<Refused>> {
+    let around = Surroundings {
+        machine: rustix::system::uname().nodename().to_str().ok().map(str::to_owned),
+        variable: &|name| std::env::var(name).ok(),
+    };
+    config::load(path, &around).map_err(Box::new)
+}
