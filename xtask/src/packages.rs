@@ -26,6 +26,7 @@ const PACKAGES: &[&str] = &[
     "python3",
     "strace",
     "swaks",
+    "telnet",
 ];
 
 /// What the unpacked Exim links to.
@@ -134,7 +135,11 @@ fn install(packages: &[&str]) -> Outcome {
 /// Runs apt-get without questions; what it prints goes to standard error, as it is no result of ours.
 fn apt(arguments: &[&str]) -> Outcome {
     let mut command = Command::new("apt-get");
-    command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
+    command
+        .args(["-o", "Acquire::Retries=3"])
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .env("RUNLEVEL", "1");
     command.stdin(std::process::Stdio::null()).stdout(std::io::stderr());
     repository::run(&format!("apt-get {}", arguments.first().unwrap_or(&"")), &mut command)
 }
@@ -157,5 +162,7 @@ fn unpack_exim() -> Outcome {
     repository::run("apt-get download", download.stdout(std::io::stderr()))?;
     let archives = repository::files(&folder, "deb");
     let archive = archives.first().ok_or("apt-get download left no archive")?;
-    repository::run("dpkg -x", Command::new("dpkg").arg("-x").arg(archive).arg(&folder))
+    repository::run("dpkg -x", Command::new("dpkg").arg("-x").arg(archive).arg(&folder))?;
+    // The package makes it setuid root; the tests start it as root, and a build folder holds no such thing.
+    repository::run("chmod", Command::new("chmod").arg("u-s").arg(folder.join("usr/sbin/exim4")))
 }

@@ -135,20 +135,19 @@ const ADDED: &[&str] = &[
 ///
 /// Where the two part, once every added field is passed over.
 pub fn same_apart_from_trace(sent: &[u8], received: &[u8], line_ends: LineEnds) -> Result<(), Difference> {
-    let sent = match line_ends {
-        LineEnds::Crlf => sent.to_vec(),
-        LineEnds::Lf => without_cr(sent),
-    };
     let mut rest = received;
-    while rest != sent {
-        let Some(after) = after_added_field(rest) else { return Err(difference(&sent, rest)) };
-        // Past this point it is shorter than what was sent: the field was the message's own.
-        if after.len() < sent.len() {
-            return Err(difference(&sent, rest));
+    let mut nearest: Option<Difference> = None;
+    loop {
+        let Some(difference) = first_difference(sent, rest, line_ends) else { return Ok(()) };
+        // The try that went furthest tells most.
+        if nearest.as_ref().is_none_or(|nearest| nearest.octet < difference.octet) {
+            nearest = Some(difference);
         }
-        rest = after;
+        match after_added_field(rest) {
+            Some(after) => rest = after,
+            None => return nearest.map_or(Ok(()), Err),
+        }
     }
-    Ok(())
 }
 
 /// What follows the first field, if that is one that servers add.
@@ -168,28 +167,33 @@ fn after_added_field(message: &[u8]) -> Option<&[u8]> {
     }
 }
 
-fn difference(sent: &[u8], rest: &[u8]) -> Difference {
-    let octet = sent.iter().zip(rest).take_while(|(one, other)| one == other).count();
+/// Where the two part, or `None`; stops at the first line that differs.
+fn first_difference(sent: &[u8], rest: &[u8], line_ends: LineEnds) -> Option<Difference> {
+    let mut at = 0;
+    for line in sent.split_inclusive(|octet| *octet == b'\n') {
+        let wanted = match (line_ends, line.strip_suffix(b"\r\n")) {
+            (LineEnds::Lf, Some(text)) => [text, b"\n"].concat(),
+            (LineEnds::Lf | LineEnds::Crlf, _) => line.to_vec(),
+        };
+        let here = rest.get(at..).unwrap_or_default();
+        if !here.starts_with(&wanted) {
+            return Some(difference(at, &wanted, here));
+        }
+        at += wanted.len();
+    }
+    let more = rest.get(at..).unwrap_or_default();
+    (!more.is_empty()).then(|| difference(at, b"", more))
+}
+
+/// Both sides around the first octet that differs, in what begins at the offset `at`.
+fn difference(at: usize, wanted: &[u8], got: &[u8]) -> Difference {
+    let octet = wanted.iter().zip(got).take_while(|(one, other)| one == other).count();
     let shown = |octets: &[u8]| {
         let from = octet.saturating_sub(20);
         let near = octets.get(from..octets.len().min(octet + 40)).unwrap_or_default();
         crate::wire::shown(near)
     };
-    Difference { octet, wanted: shown(sent), got: shown(rest) }
-}
-
-fn without_cr(content: &[u8]) -> Vec<u8> {
-    let mut lines = Vec::with_capacity(content.len());
-    for line in content.split_inclusive(|octet| *octet == b'\n') {
-        match line.strip_suffix(b"\r\n") {
-            Some(text) => {
-                lines.extend_from_slice(text);
-                lines.push(b'\n');
-            }
-            None => lines.extend_from_slice(line),
-        }
-    }
-    lines
+    Difference { octet: at + octet, wanted: shown(wanted), got: shown(got) }
 }
 
 #[cfg(test)]
