@@ -6,11 +6,13 @@
 //! ([`stored`](ServerSession::stored)), and no command is looked at while a question is open.
 
 mod auth;
+mod chunks;
 mod clock;
 mod commands;
 mod content;
 mod core;
 mod hello;
+mod outcome;
 mod output;
 mod patience;
 mod phase;

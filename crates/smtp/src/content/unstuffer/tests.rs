@@ -84,9 +84,12 @@ fn a_dot_is_never_read_twice_even_where_no_line_is_allowed() {
     assert_eq!(reader.read(b".\r\n"), Unstuffed::Refused(3));
 }
 
+/// Chunks, what may be in them, and what is seen: the body, the longest line, the ending.
+type Row<'a> = (&'a [&'a [u8]], Strictness, Body, usize, Ending);
+
 #[test]
 fn what_the_content_needs_is_seen() {
-    let rows: [(&[&[u8]], Strictness, Body, usize, Ending); 8] = [
+    let rows: [Row<'_>; 8] = [
         (&[b"a\r\nbcd\r\n"], Strictness::Lines, Body::SevenBit, 3, Ending::Line),
         (&[b""], Strictness::Lines, Body::SevenBit, 0, Ending::Line),
         (&[b"\xe9\r\n"], Strictness::Lines, Body::EightBitMime, 1, Ending::Line),
