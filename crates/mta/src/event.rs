@@ -154,8 +154,6 @@ pub enum What {
         count: usize,
         /// Its size in octets.
         size: u64,
-        /// Its Message-ID.
-        message_id: String,
         /// From where.
         client: String,
     },

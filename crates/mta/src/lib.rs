@@ -4,9 +4,16 @@
 //! `smtp` and the network, and tell one [`event`] for each thing worth telling. They decide nothing and print
 //! nothing.
 
+pub mod deliver;
 pub mod event;
+pub mod ids;
+pub mod lifetime;
+pub mod listener;
 pub mod net;
+pub mod office;
+pub mod server;
 pub mod settings;
 
 pub use event::{Event, Events, What};
+pub use server::{Parts, Server, StartError};
 pub use settings::Settings;

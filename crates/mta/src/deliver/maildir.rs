@@ -148,7 +148,13 @@ mod tests {
 
     #[test]
     fn no_local_part_leads_elsewhere() {
-        for text in ["\"../root\"@a.example", "\"a/b\"@a.example", "\".\"@a.example", "\"..\"@a.example", "\"{domain}\"@a.example"] {
+        for text in [
+            "\"../root\"@a.example",
+            "\"a/b\"@a.example",
+            "\".\"@a.example",
+            "\"..\"@a.example",
+            "\"{domain}\"@a.example",
+        ] {
             let mailbox = Mailbox::parse(text).unwrap();
             assert_eq!(folder(Path::new(TEMPLATE), &mailbox), Err(PathError::Unsafe), "{text}");
         }
@@ -167,7 +173,8 @@ mod tests {
             letter.write(piece.as_bytes()).unwrap();
         }
         letter.deliver().unwrap();
-        let files: Vec<_> = fs::read_dir(maildir.join("new")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let files: Vec<_> =
+            fs::read_dir(maildir.join("new")).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert_eq!(files.len(), 1);
         assert_eq!(fs::read(&files[0]).unwrap(), b"a\nb\nc\rd\r");
         assert_eq!(fs::read_dir(maildir.join("tmp")).unwrap().count(), 0);

@@ -129,7 +129,10 @@ mod tests {
     fn failures_are_forgotten_after_the_window() {
         let guard = Guard::default();
         guard.failed(&attempt("192.0.2.1", Some("ada"), 1));
-        assert_eq!(guard.failures(&attempt("192.0.2.1", Some("ada"), 2)), Failures { of_network: 1, of_account: 1 });
+        assert_eq!(
+            guard.failures(&attempt("192.0.2.1", Some("ada"), 2)),
+            Failures { of_network: 1, of_account: 1 }
+        );
         assert_eq!(guard.failures(&attempt("192.0.2.1", Some("ada"), 901)), Failures::default());
     }
 

@@ -1,9 +1,10 @@
 //! Names to exchangers and addresses. "There are none" and "nobody could say" never look alike here.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use gatepost_mail::Domain;
+use gatepost_policy::exchanger::{Exchange, MxAnswer, MxRecord, interleave};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
@@ -19,8 +20,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const ATTEMPTS: usize = 2;
 /// Most answers that are remembered while they are valid.
 const CACHE: u64 = 10_000;
-/// Most addresses taken of one host.
-const ADDRESSES_PER_HOST: usize = 16;
 /// Most exchangers taken of one domain.
 const EXCHANGERS_PER_DOMAIN: usize = 64;
 
@@ -31,17 +30,6 @@ pub struct ResolveError {
     name: String,
     kind: RecordType,
     cause: String,
-}
-
-/// Where a domain's mail goes according to its MX records.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Exchangers {
-    /// Its records: preference and host name as they stand; `.` alone is the null MX (RFC 7505).
-    Records(Vec<(u16, String)>),
-    /// The domain exists, or may, but has no MX record: its own addresses count (RFC 5321 section 5.1).
-    None,
-    /// There is no such domain.
-    NoDomain,
 }
 
 /// The answers of one question.
@@ -79,49 +67,40 @@ impl Resolver {
         Ok(Self { inner: builder.build()? })
     }
 
-    /// The exchangers of a domain. CNAMEs are followed.
+    /// What the domain's MX records say. CNAMEs are followed.
     ///
     /// # Errors
     ///
     /// [`ResolveError`] if nobody could say.
-    pub async fn exchangers(&self, domain: &Domain) -> Result<Exchangers, ResolveError> {
+    pub async fn exchangers(&self, domain: &Domain) -> Result<MxAnswer, ResolveError> {
         let records = match self.ask(domain.ascii(), RecordType::MX).await? {
             Answer::Records(records) => records,
-            Answer::NoData => return Ok(Exchangers::None),
-            Answer::NoDomain => return Ok(Exchangers::NoDomain),
+            Answer::NoData => return Ok(MxAnswer::NoRecords),
+            Answer::NoDomain => return Ok(MxAnswer::NoDomain),
         };
-        let exchangers: Vec<_> = records
-            .iter()
-            .filter_map(|record| match &record.data {
-                RData::MX(mx) => Some((mx.preference, exchange_name(&mx.exchange.to_ascii()))),
-                _ => None,
-            })
-            .take(EXCHANGERS_PER_DOMAIN)
-            .collect();
-        Ok(if exchangers.is_empty() { Exchangers::None } else { Exchangers::Records(exchangers) })
+        let found: Vec<_> = records.iter().filter_map(exchanger).take(EXCHANGERS_PER_DOMAIN).collect();
+        Ok(if found.is_empty() { MxAnswer::NoRecords } else { MxAnswer::Records(found) })
     }
 
-    /// The addresses of a host, both kinds; empty if it has none. `localhost` and names in the system's hosts
-    /// file count too.
+    /// The addresses of a host, best first; empty if it has none.
     ///
     /// # Errors
     ///
-    /// [`ResolveError`] if nobody could say for either kind and no address is known.
-    pub async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, ResolveError> {
-        let (v4, v6) = tokio::join!(self.ask(host, RecordType::A), self.ask(host, RecordType::AAAA));
-        let mut found = Vec::new();
-        let mut failure = None;
-        for answer in [v6, v4] {
+    /// [`ResolveError`] if nobody could say for one kind and no address of the other is known.
+    pub async fn addresses(&self, host: &Domain) -> Result<Vec<IpAddr>, ResolveError> {
+        let name = host.ascii();
+        let (v4, v6) = tokio::join!(self.ask(name, RecordType::A), self.ask(name, RecordType::AAAA));
+        let (mut four, mut six, mut failure) = (Vec::new(), Vec::new(), None);
+        for answer in [v4, v6] {
             match answer {
-                Ok(Answer::Records(records)) => found.extend(records.iter().filter_map(address)),
+                Ok(Answer::Records(records)) => sort_addresses(&records, &mut four, &mut six),
                 Ok(Answer::NoData | Answer::NoDomain) => {}
                 Err(error) => failure = Some(error),
             }
         }
-        found.truncate(ADDRESSES_PER_HOST);
         match failure {
-            Some(error) if found.is_empty() => Err(error),
-            _ => Ok(found),
+            Some(error) if four.is_empty() && six.is_empty() => Err(error),
+            _ => Ok(interleave(&six, &four)),
         }
     }
 
@@ -150,18 +129,22 @@ fn name_server(address: &SocketAddr) -> NameServerConfig {
     NameServerConfig::new(address.ip(), true, connections)
 }
 
-/// `mx.example.org.` → `mx.example.org`; the root stays `.`.
-fn exchange_name(name: &str) -> String {
-    match name.strip_suffix('.') {
-        Some("") | None => name.to_owned(),
-        Some(rest) => rest.to_owned(),
-    }
+fn exchanger(record: &Record) -> Option<MxRecord> {
+    let RData::MX(mx) = &record.data else { return None };
+    let name = mx.exchange.to_ascii();
+    let exchange = match name.strip_suffix('.').unwrap_or(&name) {
+        "" => Exchange::Root,
+        host => Domain::parse(host).map_or(Exchange::Unusable, Exchange::Host),
+    };
+    Some(MxRecord { preference: mx.preference, exchange })
 }
 
-fn address(record: &Record) -> Option<IpAddr> {
-    match &record.data {
-        RData::A(a) => Some(IpAddr::V4(a.0)),
-        RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0)),
-        _ => None,
+fn sort_addresses(records: &[Record], four: &mut Vec<Ipv4Addr>, six: &mut Vec<Ipv6Addr>) {
+    for record in records {
+        match &record.data {
+            RData::A(a) => four.push(a.0),
+            RData::AAAA(aaaa) => six.push(aaaa.0),
+            _ => {}
+        }
     }
 }

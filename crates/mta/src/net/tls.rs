@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use aws_lc_rs::digest;
 use gatepost_sasl::{BindingKind, ChannelBinding};
 use rustls::crypto::{CryptoProvider, aws_lc_rs as provider};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, ServerConfig, ServerConnection};
+
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{
+    ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, ServerConfig, ServerConnection,
+};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -74,59 +75,29 @@ pub struct TlsFacts {
     pub bindings: Vec<ChannelBinding>,
 }
 
-/// The certificate that we show, read again without ending a session.
-#[derive(Debug)]
-pub struct OurCertificate {
-    files: TlsFiles,
-    current: ArcSwap<CertifiedKey>,
+/// Takes TLS from clients. A new certificate is a new acceptor: sessions that are open keep the old one.
+#[derive(Clone)]
+pub struct Acceptor {
+    inner: TlsAcceptor,
+    certificate: CertificateDer<'static>,
 }
 
-impl OurCertificate {
+impl Acceptor {
     /// Reads certificate and key.
     ///
     /// # Errors
     ///
-    /// [`TlsError::File`] and [`TlsError::Pair`] name what is wrong.
+    /// [`TlsError::File`] and [`TlsError::Pair`] name what is wrong; [`TlsError::Settings`].
     pub fn load(files: &TlsFiles) -> Result<Self, TlsError> {
-        let current = ArcSwap::from_pointee(read_pair(files)?);
-        Ok(Self { files: files.clone(), current })
-    }
-
-    /// Reads the files again. After an error the old certificate stays.
-    ///
-    /// # Errors
-    ///
-    /// As [`OurCertificate::load`].
-    pub fn reload(&self) -> Result<(), TlsError> {
-        self.current.store(Arc::new(read_pair(&self.files)?));
-        Ok(())
-    }
-}
-
-impl ResolvesServerCert for OurCertificate {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.current.load_full())
-    }
-}
-
-/// Takes TLS from clients.
-#[derive(Clone)]
-pub struct Acceptor {
-    inner: TlsAcceptor,
-    certificate: Arc<OurCertificate>,
-}
-
-impl Acceptor {
-    /// An acceptor that shows this certificate.
-    ///
-    /// # Errors
-    ///
-    /// [`TlsError::Settings`].
-    pub fn new(certificate: Arc<OurCertificate>) -> Result<Self, TlsError> {
+        let pair = read_pair(files)?;
+        let shown = pair.cert.first().cloned();
+        let empty =
+            || TlsError::File { path: files.certificate.clone(), cause: "holds no certificate".into() };
+        let certificate = shown.ok_or_else(empty)?.into_owned();
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
-            .with_cert_resolver(certificate.clone());
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(pair)));
         config.ticketer = provider::Ticketer::new()?;
         Ok(Self { inner: TlsAcceptor::from(Arc::new(config)), certificate })
     }
@@ -137,13 +108,10 @@ impl Acceptor {
     ///
     /// [`TlsError::Handshake`], also after 30 seconds.
     pub async fn accept(&self, stream: TcpStream) -> Result<(Stream, TlsFacts), TlsError> {
-        // Taken before: if the certificate changes during this handshake, binding to it fails and the client
-        // tries again, which is the safe side.
-        let shown = self.certificate.current.load_full();
         let stream = timeout(HANDSHAKE, self.inner.accept(stream)).await;
         let stream = stream.unwrap_or_else(|_elapsed| Err(std::io::ErrorKind::TimedOut.into()));
         let stream = stream.map_err(TlsError::Handshake)?;
-        let facts = server_facts(stream.get_ref().1, shown.cert.first());
+        let facts = server_facts(stream.get_ref().1, Some(&self.certificate));
         Ok((Stream::Server(Box::new(stream)), facts))
     }
 }
@@ -176,7 +144,8 @@ impl Connector {
         if let Some(path) = extra {
             roots.add_parsable_certificates(read_certificates(path)?);
         }
-        let builder = || ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+        let builder =
+            || ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
         let anyone = builder()?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Anyone(provider())))
@@ -190,7 +159,12 @@ impl Connector {
     /// # Errors
     ///
     /// [`TlsError::Handshake`], also after 30 seconds; [`TlsError::Name`]; [`TlsError::Channel`].
-    pub async fn connect(&self, stream: Stream, name: &str, check: Check) -> Result<(Stream, TlsFacts), TlsError> {
+    pub async fn connect(
+        &self,
+        stream: Stream,
+        name: &str,
+        check: Check,
+    ) -> Result<(Stream, TlsFacts), TlsError> {
         let Stream::Tcp(stream) = stream else { return Err(TlsError::Channel) };
         let server_name = ServerName::try_from(name.to_owned());
         let server_name = server_name.map_err(|_| TlsError::Name(name.to_owned()))?;

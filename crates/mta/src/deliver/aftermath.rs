@@ -1,0 +1,184 @@
+//! What follows an attempt: who is told, what comes next, and the spool's record of it.
+
+use std::sync::atomic::Ordering;
+
+use gatepost_mail::{Recipient, Reply, SpoolId, Timestamp};
+use gatepost_policy::notice::{Happened, Notice, due};
+use gatepost_policy::retry::{Next, RetryFacts, Warn, next};
+use gatepost_policy::{Rules, retry};
+use gatepost_spool::{Outcome, Settled, Spool, SpoolError, Warned};
+
+use super::job::{Fate, Job, Lent, Result};
+use super::report::{Entry, report};
+use crate::event::{What, now, quoted};
+use crate::office::Office;
+
+/// Ends a job: tells what came of it, sends the reports that are due, and settles with the spool. Reports are
+/// on stable storage before their cause is settled: a crash between the two sends one twice, never none.
+pub(super) async fn conclude<S: Spool, D>(office: &Office<S, D>, job: Job, results: Vec<Result>) {
+    let lent = job.lent;
+    let current = office.current.load_full();
+    let at = now();
+    let mut settled = Vec::with_capacity(results.len());
+    let mut notices = Vec::new();
+    for result in &results {
+        let (outcome, notice) = judge(office, &lent, result, (at, current.rules()));
+        settled.push(Settled { recipient: result.number, outcome });
+        notices.extend(notice);
+    }
+    if !notices.is_empty()
+        && let Err(error) = report(office, &current, &lent, &notices).await
+    {
+        // Without its report a failure must not become final, and a warning counts as not given.
+        trouble(office, lent.claim.id, &error);
+        settled = postponed(&results, current.rules(), at);
+    }
+    settle(office, &lent, settled).await;
+}
+
+async fn settle<S: Spool, D>(office: &Office<S, D>, lent: &Lent, settled: Vec<Settled>) {
+    // With one job open, this one, nobody else settles any more.
+    let last = lent.open.load(Ordering::Acquire) == 1;
+    let result = if last {
+        office.spool.settle(lent.claim.clone(), settled).await
+    } else {
+        let progress = office.spool.progress(&lent.claim, settled).await;
+        if lent.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            office.spool.settle(lent.claim.clone(), Vec::new()).await
+        } else {
+            progress
+        }
+    };
+    if let Err(error) = result {
+        trouble(office, lent.claim.id, &error);
+    }
+}
+
+fn trouble<S: Spool, D>(office: &Office<S, D>, id: SpoolId, error: &SpoolError) {
+    let hint = "the message stays in the queue and is tried again; look at the disk under data-dir";
+    office.events.emit(None, Some(id), What::Trouble { part: "spool", cause: error.to_string(), hint });
+}
+
+/// The outcome for the spool, and the report that is due.
+fn judge<S: Spool, D>(
+    office: &Office<S, D>,
+    lent: &Lent,
+    result: &Result,
+    (at, rules): (Timestamp, &Rules),
+) -> (Outcome, Option<Entry>) {
+    let Some(recipient) = lent.recipient(result.number) else { return (Outcome::Failed, None) };
+    let tell = |what| office.events.emit(None, Some(lent.claim.id), what);
+    match &result.fate {
+        Fate::Delivered(reply, happened) => {
+            tell(delivered(lent, recipient, (result, reply, at)));
+            (Outcome::Delivered, notice(office, lent, result, (*happened, reply)))
+        }
+        Fate::Failed(reply, rule) => {
+            tell(failed(recipient, result, (reply, rule)));
+            (Outcome::Failed, notice(office, lent, result, (Happened::Failed, reply)))
+        }
+        Fate::Waits(reply, cause) => {
+            let facts = retry_facts(lent, result, at);
+            let verdict = next(&facts, rules);
+            match verdict.decision {
+                Next::GiveUp => {
+                    let expired = verdict.reply.clone().unwrap_or(gatepost_mail::reply::table::EXPIRED);
+                    // The next hop's own words say more than that time is up.
+                    let words = expired.with_text(format!("{}: {cause}", expired.text()));
+                    tell(failed(recipient, result, (&words, verdict.rule.as_str())));
+                    (Outcome::Failed, notice(office, lent, result, (Happened::Failed, &words)))
+                }
+                Next::Again { due, warn } => {
+                    let attempts = facts.attempts;
+                    tell(What::Deferred {
+                        recipient: quoted(&recipient.path.to_string()),
+                        next_hop: result.next_hop.clone(),
+                        cause: quoted(cause),
+                        attempts,
+                        due,
+                    });
+                    let waiting = reply.clone().unwrap_or(gatepost_mail::reply::table::NOT_YET);
+                    let words = waiting.with_text(cause.clone());
+                    let warning = match warn {
+                        Warn::Now => notice(office, lent, result, (Happened::Delayed, &words)),
+                        Warn::No => None,
+                    };
+                    let warned = match (warn, facts.warned) {
+                        (Warn::Now, _) | (Warn::No, retry::Warned::Already) => Warned::Already,
+                        (Warn::No, retry::Warned::NotYet) => Warned::NotYet,
+                    };
+                    (Outcome::Again { due, why: cause.as_str().into(), warned }, warning)
+                }
+            }
+        }
+    }
+}
+
+fn retry_facts(lent: &Lent, result: &Result, now: Timestamp) -> RetryFacts {
+    let due = lent.due(result.number);
+    let warned = match due.map(|due| due.warned) {
+        Some(Warned::Already) => retry::Warned::Already,
+        Some(Warned::NotYet) | None => retry::Warned::NotYet,
+    };
+    let attempts = due.map_or(0, |due| due.attempts).saturating_add(1);
+    RetryFacts { received: lent.claim.envelope.received, now, attempts, warned }
+}
+
+/// The entry of a report, if one is due.
+fn notice<S: Spool, D>(
+    office: &Office<S, D>,
+    lent: &Lent,
+    result: &Result,
+    (happened, reply): (Happened, &Reply),
+) -> Option<Entry> {
+    let recipient = lent.recipient(result.number)?;
+    let verdict = due(&lent.claim.envelope.reverse_path, recipient.notify, happened);
+    let entry =
+        |notice| Entry { number: result.number, notice, reply: reply.clone(), host: result.host.clone() };
+    match verdict.decision {
+        Notice::Nothing => {
+            if happened == Happened::Failed {
+                let recipient = quoted(&recipient.path.to_string());
+                let rule = verdict.rule.as_str();
+                office.events.emit(None, Some(lent.claim.id), What::ReportOmitted { recipient, rule });
+            }
+            None
+        }
+        notice @ (Notice::Failure | Notice::Delay | Notice::Delivery | Notice::Relay) => Some(entry(notice)),
+    }
+}
+
+fn delivered(lent: &Lent, recipient: &Recipient, (result, reply, at): (&Result, &Reply, Timestamp)) -> What {
+    What::Delivered {
+        recipient: quoted(&recipient.path.to_string()),
+        next_hop: result.next_hop.clone(),
+        reply: quoted(&reply.to_string()),
+        tls: result.tls.clone(),
+        delay: at.elapsed_since(lent.claim.envelope.received).as_secs_f64(),
+    }
+}
+
+fn failed(recipient: &Recipient, result: &Result, (reply, rule): (&Reply, &'static str)) -> What {
+    What::Failed {
+        recipient: quoted(&recipient.path.to_string()),
+        next_hop: result.next_hop.clone(),
+        cause: quoted(&reply.to_string()),
+        rule,
+    }
+}
+
+/// What is settled when the reports could not be stored: deliveries are, all else waits for the first delay.
+fn postponed(results: &[Result], rules: &Rules, at: Timestamp) -> Vec<Settled> {
+    let wait = rules.delivery.retry.first().copied().unwrap_or(REPORT_WAIT);
+    let outcome = |result: &Result| match result.fate {
+        Fate::Delivered(..) => Outcome::Delivered,
+        Fate::Failed(..) | Fate::Waits(..) => {
+            let why = "its report could not be stored".into();
+            Outcome::Again { due: at.after(wait), why, warned: Warned::NotYet }
+        }
+    };
+    results.iter().map(|result| Settled { recipient: result.number, outcome: outcome(result) }).collect()
+}
+
+/// The wait for another try at a report when the rules name none.
+const REPORT_WAIT: std::time::Duration = std::time::Duration::from_secs(300);

@@ -1,0 +1,114 @@
+//! An open line to a host: its stream, its session, and what to call it.
+
+use std::io;
+use std::time::Instant;
+
+use gatepost_mail::Reply;
+use gatepost_smtp::{Cause, ClientSession, ClientStep, TransactionOutcome};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout_at;
+
+use crate::net::stream::Stream;
+use crate::net::tls::TlsFacts;
+
+/// Octets read at once: replies are short.
+const READ: usize = 4096;
+
+/// An open line to a host.
+pub(super) struct Line {
+    pub(super) session: ClientSession,
+    pub(super) stream: Stream,
+    /// As events show it: `mx1.example.net [192.0.2.1]:25`.
+    pub(super) name: String,
+    /// The host alone, for reports.
+    pub(super) host: String,
+    /// What is known of the channel, once it is encrypted.
+    pub(super) tls: Option<TlsFacts>,
+}
+
+/// Where a session needs somebody to decide.
+pub(super) enum Pause {
+    Upgrade,
+    Login,
+    Challenge(Vec<u8>),
+    LoggedIn,
+    LoginFailed(Reply),
+    Ready,
+    NeedContent,
+    Outcome(TransactionOutcome),
+    Broken(Cause),
+    Closed,
+}
+
+impl Line {
+    /// How the channel is secured, as events show it.
+    pub(super) fn security(&self) -> String {
+        self.tls.as_ref().map_or_else(String::new, |tls| format!("{} {}", tls.version, tls.cipher))
+    }
+
+    /// Carries octets until somebody must decide.
+    pub(super) async fn run(&mut self) -> Pause {
+        let mut octets = Vec::with_capacity(READ);
+        loop {
+            let deadline = self.session.deadline();
+            match self.session.step() {
+                ClientStep::Write(said) => {
+                    let sent = timeout_at(deadline.into(), send(&mut self.stream, said)).await;
+                    if !matches!(sent, Ok(Ok(()))) {
+                        self.hear_last_words(&mut octets).await;
+                    }
+                }
+                ClientStep::Idle => self.hear(&mut octets).await,
+                ClientStep::Upgrade => return Pause::Upgrade,
+                ClientStep::Login => return Pause::Login,
+                ClientStep::Challenge(challenge) => return Pause::Challenge(challenge),
+                ClientStep::LoggedIn(_) => return Pause::LoggedIn,
+                ClientStep::LoginFailed(reply) => return Pause::LoginFailed(reply),
+                ClientStep::Ready => return Pause::Ready,
+                ClientStep::NeedContent => return Pause::NeedContent,
+                ClientStep::Outcome(outcome) => return Pause::Outcome(outcome),
+                ClientStep::Broken(cause) => return Pause::Broken(cause),
+                ClientStep::Close => return Pause::Closed,
+            }
+        }
+    }
+
+    /// Waits for octets or the deadline.
+    async fn hear(&mut self, octets: &mut Vec<u8>) {
+        octets.clear();
+        let deadline = self.session.deadline();
+        match timeout_at(deadline.into(), self.stream.read_buf(octets)).await {
+            Ok(Ok(0) | Err(_)) => self.session.hang_up(),
+            Ok(Ok(_some)) => self.session.receive(octets, Instant::now()),
+            Err(_elapsed) => self.session.expire(Instant::now()),
+        }
+    }
+
+    /// A server that refuses content often says why before it closes: what has come is read first.
+    async fn hear_last_words(&mut self, octets: &mut Vec<u8>) {
+        octets.clear();
+        let deadline = self.session.deadline();
+        if let Ok(Ok(1..)) = timeout_at(deadline.into(), self.stream.read_buf(octets)).await {
+            self.session.receive(octets, Instant::now());
+        }
+        self.session.hang_up();
+    }
+
+    /// Says QUIT and waits a little for the answer.
+    pub(super) async fn quit(mut self) {
+        let _ = self.session.quit(Instant::now());
+        loop {
+            match self.run().await {
+                Pause::Closed | Pause::Broken(_) | Pause::Upgrade | Pause::NeedContent => break,
+                Pause::Ready | Pause::Login | Pause::LoggedIn | Pause::LoginFailed(_) => break,
+                Pause::Challenge(_) | Pause::Outcome(_) => {}
+            }
+        }
+        let _ = self.stream.shutdown().await;
+    }
+}
+
+async fn send(stream: &mut Stream, octets: &[u8]) -> io::Result<()> {
+    stream.write_all(octets).await?;
+    stream.flush().await
+}

@@ -1,0 +1,87 @@
+//! Accepts connections until our life ends.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatepost_directory::Directory;
+use gatepost_policy::connect::{ConnectFacts, connect};
+use gatepost_spool::Spool;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use super::places::{Place, Taken};
+use super::{Bound, session};
+use crate::event::What;
+use crate::lifetime::Phase;
+use crate::office::Office;
+
+/// How long to wait when the system has no descriptor for another connection: one may be given back soon.
+const BREATH: Duration = Duration::from_millis(50);
+/// How long a client that is turned away may take to read why.
+const PARTING: Duration = Duration::from_secs(5);
+
+/// Accepts until the life of the office begins to drain; the socket is closed then.
+pub(crate) async fn run<S: Spool, D: Directory>(office: Arc<Office<S, D>>, bound: Bound) {
+    let mut life = office.life.clone();
+    let listening = What::Listening { listener: bound.settings.name.clone(), address: bound.address };
+    office.events.emit(None, None, listening);
+    let bound = Arc::new(bound);
+    loop {
+        tokio::select! {
+            biased;
+            () = life.reached(Phase::Draining) => return,
+            accepted = bound.socket.accept() => match accepted {
+                Ok((stream, client)) => welcome(&office, &bound, stream, client),
+                Err(cause) => {
+                    let hint = "raise the limit of open files (ulimit -n) if it says so";
+                    office.events.emit(None, None, What::Trouble { part: "accept", cause: cause.to_string(), hint });
+                    sleep(BREATH).await;
+                }
+            }
+        }
+    }
+}
+
+/// Gives the client a place and a session of its own, or turns it away.
+fn welcome<S: Spool, D: Directory>(
+    office: &Arc<Office<S, D>>,
+    bound: &Arc<Bound>,
+    stream: TcpStream,
+    client: SocketAddr,
+) {
+    let (place, taken) = office.places.take(client.ip());
+    let current = office.current.load_full();
+    // Policy wants to know who was there before this client.
+    let Taken { open, open_from_network } = taken;
+    let facts = ConnectFacts { open: open - 1, open_from_network: open_from_network - 1 };
+    let verdict = connect(&facts, current.rules());
+    // A reply that waits for more octets to fill a packet costs 44 ms.
+    let _ = stream.set_nodelay(true);
+    match verdict.reply {
+        None => {
+            let (bound, office_of_session) = (bound.clone(), office.clone());
+            office.sessions.spawn(office.life.clone(), async move {
+                session::serve(office_of_session, current, &bound, stream, client).await;
+                drop(place);
+            });
+        }
+        Some(reply) => {
+            let rule = verdict.rule.as_str();
+            office.events.emit(None, None, What::TurnedAway { client, rule, reply: reply.to_string() });
+            let mut octets = Vec::new();
+            reply.write_to(&mut octets);
+            office.sessions.spawn(office.life.clone(), turn_away(stream, octets, place));
+        }
+    }
+}
+
+async fn turn_away(mut stream: TcpStream, octets: Vec<u8>, place: Place) {
+    let _ = timeout(PARTING, async {
+        stream.write_all(&octets).await?;
+        stream.shutdown().await
+    })
+    .await;
+    drop(place);
+}

@@ -1,0 +1,140 @@
+//! Answers a session's questions: gathers facts, asks policy, tells what happened.
+
+mod envelope;
+mod intake;
+mod login;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use gatepost_directory::Directory;
+use gatepost_mail::trace::Greeting;
+use gatepost_mail::{Hello, Reply, SessionId};
+use gatepost_policy::peer::Peer;
+use gatepost_policy::rules::{Channel, Service};
+use gatepost_policy::verdict::Decision;
+use gatepost_policy::{Rules, Verdict};
+use gatepost_smtp::{Answer, HelloVerb, Question, ServerSession};
+use gatepost_spool::{Receipt, Spool};
+
+use self::envelope::Transaction;
+use self::login::LoginState;
+use crate::event::What;
+use crate::net::tls::TlsFacts;
+use crate::office::{Current, Office};
+
+/// Who is at the desk.
+#[derive(Debug)]
+pub(super) struct Visit {
+    /// The session.
+    pub(super) session: SessionId,
+    /// The listener's purpose.
+    pub(super) service: Service,
+    /// From where.
+    pub(super) client: SocketAddr,
+    /// What is known of the channel, once it is encrypted.
+    pub(super) tls: Option<TlsFacts>,
+    /// The name the client gave.
+    pub(super) hello: Option<Hello>,
+    /// How it gave it.
+    pub(super) greeting: Greeting,
+}
+
+impl Visit {
+    /// Whether the channel is encrypted.
+    pub(super) fn channel(&self) -> Channel {
+        if self.tls.is_some() { Channel::Encrypted } else { Channel::Clear }
+    }
+}
+
+/// One session's desk.
+pub(super) struct Desk<S: Spool, D> {
+    office: Arc<Office<S, D>>,
+    /// The rules that the session began with.
+    current: Arc<Current>,
+    visit: Visit,
+    login: LoginState,
+    transaction: Option<Transaction<S::Draft>>,
+}
+
+impl<S: Spool, D: Directory> Desk<S, D> {
+    pub(super) fn open(office: Arc<Office<S, D>>, current: Arc<Current>, visit: Visit) -> Self {
+        Self { office, current, visit, login: LoginState::Nobody, transaction: None }
+    }
+
+    /// Answers a question. Questions that need no answer get none.
+    pub(super) async fn decide(&mut self, question: Question, session: &mut ServerSession<Receipt>) {
+        let answer = match question {
+            Question::Hello { verb, name } => {
+                self.visit.hello = Some(name);
+                self.visit.greeting = match verb {
+                    HelloVerb::Ehlo => Greeting::Ehlo,
+                    HelloVerb::Helo => Greeting::Helo,
+                    HelloVerb::Lhlo => Greeting::Lhlo,
+                };
+                Answer::Permit
+            }
+            Question::AuthBegin { mechanism, initial } => self.begin_login(&mechanism, initial).await,
+            Question::AuthResponse(octets) => self.continue_login(&octets).await,
+            Question::AuthCancel => return self.break_off_login(),
+            Question::Sender(sender) => self.sender(sender).await,
+            Question::Recipient(recipient) => self.recipient(recipient).await,
+            Question::Open => self.open_draft().await,
+            Question::Complete(seen) => match self.complete(seen).await {
+                Ok(receipt) => return session.stored(receipt),
+                Err(reply) => Answer::Refuse(reply),
+            },
+            Question::Abort => {
+                self.transaction = None;
+                return;
+            }
+        };
+        session.answer(answer);
+    }
+
+    /// The channel is encrypted now; what was said before is forgotten here too.
+    pub(super) fn encrypted(&mut self, facts: TlsFacts) {
+        let (version, cipher) = (facts.version.to_owned(), facts.cipher.clone());
+        self.tell(What::Encrypted { version, cipher });
+        self.visit.tls = Some(facts);
+        self.visit.hello = None;
+        self.login = LoginState::Nobody;
+        self.transaction = None;
+    }
+
+    pub(super) const fn visit(&self) -> &Visit {
+        &self.visit
+    }
+
+    fn rules(&self) -> &Rules {
+        self.current.rules()
+    }
+
+    /// The account that has logged in.
+    fn account(&self) -> Option<&str> {
+        match &self.login {
+            LoginState::In(account) => Some(account),
+            LoginState::Nobody | LoginState::Going(_) => None,
+        }
+    }
+
+    pub(super) fn tell(&self, what: What) {
+        self.office.events.emit(Some(self.visit.session), None, what);
+    }
+}
+
+/// The words for a verdict that does not permit. One that has none is a fault of ours, and defers.
+fn words(verdict: &Verdict<Decision>) -> Reply {
+    verdict.reply.clone().unwrap_or(gatepost_mail::reply::table::UNKNOWN_FOR_NOW)
+}
+
+/// A peer as events show it.
+fn principal_of(peer: &Peer, hosted: Option<gatepost_mail::Domain>) -> Option<gatepost_mail::Principal> {
+    use gatepost_mail::Principal;
+
+    match peer {
+        Peer::Account(name) => Some(Principal::Account(name.clone())),
+        Peer::Machine(name) => Some(Principal::Machine(name.clone())),
+        Peer::Anonymous => hosted.map(Principal::Hosted),
+    }
+}

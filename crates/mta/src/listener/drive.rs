@@ -1,0 +1,112 @@
+//! Carries octets between a server session and its stream. It has no opinion.
+
+use std::fmt;
+use std::io;
+use std::time::Instant;
+
+use gatepost_directory::Directory;
+use gatepost_smtp::{ServerSession, Step};
+use gatepost_spool::{Receipt, Spool};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout_at;
+
+use super::desk::Desk;
+use crate::lifetime::{Life, Phase};
+use crate::net::stream::Stream;
+
+/// Octets read at once.
+const READ: usize = 16 * 1024;
+
+/// Why driving ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// The client wants TLS and has read our 220.
+    Upgrade,
+    /// The session is over.
+    Closed(Close),
+}
+
+/// Why a session is over.
+#[derive(Debug)]
+pub(super) enum Close {
+    /// We closed: after QUIT, a refusal, or silence.
+    Ours,
+    /// The client did, in the middle.
+    HangUp,
+    /// The channel broke.
+    Broken(io::Error),
+}
+
+impl fmt::Display for Close {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ours => f.write_str("closed"),
+            Self::HangUp => f.write_str("hang-up"),
+            Self::Broken(cause) => write!(f, "broken: {cause}"),
+        }
+    }
+}
+
+/// Drives a session until it ends or wants TLS.
+pub(super) async fn drive<S: Spool, D: Directory>(
+    session: &mut ServerSession<Receipt>,
+    stream: &mut Stream,
+    desk: &mut Desk<S, D>,
+    life: &mut Life,
+) -> Ended {
+    match run(session, stream, desk, life).await {
+        Ok(ended) => ended,
+        Err(cause) => Ended::Closed(Close::Broken(cause)),
+    }
+}
+
+async fn run<S: Spool, D: Directory>(
+    session: &mut ServerSession<Receipt>,
+    stream: &mut Stream,
+    desk: &mut Desk<S, D>,
+    life: &mut Life,
+) -> io::Result<Ended> {
+    let mut octets = Vec::with_capacity(READ);
+    let mut hung_up = false;
+    loop {
+        match session.step() {
+            Step::Write(reply) => {
+                stream.write_all(reply).await?;
+                stream.flush().await?;
+            }
+            Step::Content(piece) => desk.content(piece).await,
+            Step::Ask(question) => desk.decide(question, session).await,
+            Step::Upgrade => return Ok(Ended::Upgrade),
+            Step::Close if hung_up => return Ok(Ended::Closed(Close::HangUp)),
+            Step::Close => {
+                stream.shutdown().await?;
+                return Ok(Ended::Closed(Close::Ours));
+            }
+            Step::Idle => hung_up = wait(session, stream, &mut octets, life).await?,
+        }
+    }
+}
+
+/// Waits for octets, the deadline, or the end of our life; says whether the client hung up.
+async fn wait<R: fmt::Display>(
+    session: &mut ServerSession<R>,
+    stream: &mut Stream,
+    octets: &mut Vec<u8>,
+    life: &mut Life,
+) -> io::Result<bool> {
+    octets.clear();
+    let running = life.phase() == Phase::Running;
+    tokio::select! {
+        read = timeout_at(session.deadline().into(), stream.read_buf(octets)) => match read {
+            Ok(Ok(0)) => {
+                session.hang_up();
+                return Ok(true);
+            }
+            Ok(Ok(_some)) => session.receive(octets, Instant::now()),
+            Ok(Err(cause)) => return Err(cause),
+            Err(_elapsed) => session.expire(Instant::now()),
+        },
+        () = life.reached(Phase::Draining), if running => session.shut_down(),
+    }
+    Ok(false)
+}

@@ -1,0 +1,125 @@
+//! One client's session, from greeting to end, over one channel or two.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use gatepost_directory::Directory;
+use gatepost_mail::trace::Greeting;
+use gatepost_policy::auth::{offered, offered_after_tls};
+use gatepost_policy::rules::Channel;
+use gatepost_sasl::Mechanism;
+use gatepost_smtp::{Limits, Protocol, ServerSession, ServerSettings, StartTls};
+use gatepost_spool::{Receipt, Spool};
+use tokio::net::TcpStream;
+
+use super::Bound;
+use super::desk::{Desk, Visit};
+use super::drive::{Close, Ended, drive};
+use crate::event::What;
+use crate::net::stream::Stream;
+use crate::net::tls::{Acceptor, TlsError};
+use crate::office::{Current, Office};
+use crate::settings::ListenerTls;
+
+/// Serves one client to the end.
+pub(super) async fn serve<S: Spool, D: Directory>(
+    office: Arc<Office<S, D>>,
+    current: Arc<Current>,
+    bound: &Bound,
+    stream: TcpStream,
+    client: SocketAddr,
+) {
+    let visit = Visit {
+        session: office.ids.next(),
+        service: bound.settings.service,
+        client,
+        tls: None,
+        hello: None,
+        greeting: Greeting::Ehlo,
+    };
+    let mut desk = Desk::open(office.clone(), current.clone(), visit);
+    desk.tell(What::Connected { listener: bound.settings.name.clone(), client });
+    let cause = match talk(&office, &current, &mut desk, (bound, stream)).await {
+        Ok(close) => close.to_string(),
+        Err(cause) => {
+            desk.tell(What::HandshakeFailed { cause: cause.to_string() });
+            "handshake".to_owned()
+        }
+    };
+    desk.tell(What::Disconnected { cause });
+}
+
+async fn talk<S: Spool, D: Directory>(
+    office: &Office<S, D>,
+    current: &Current,
+    desk: &mut Desk<S, D>,
+    (bound, stream): (&Bound, TcpStream),
+) -> Result<Close, TlsError> {
+    let mut life = office.life.clone();
+    let mut stream = match bound.settings.tls {
+        ListenerTls::Implicit => shake_hands(current, desk, stream).await?,
+        ListenerTls::StartTls | ListenerTls::Off => Stream::Tcp(stream),
+    };
+    let settings = settings(current, desk.visit(), bound.settings.tls);
+    let mut session = ServerSession::<Receipt>::greet(settings, Instant::now());
+    loop {
+        match drive(&mut session, &mut stream, desk, &mut life).await {
+            Ended::Closed(close) => return Ok(close),
+            Ended::Upgrade => {
+                let Stream::Tcp(clear) = stream else { return Err(TlsError::Channel) };
+                stream = shake_hands(current, desk, clear).await?;
+                let settings = self::settings(current, desk.visit(), bound.settings.tls);
+                session = session.upgraded(settings, Instant::now());
+            }
+        }
+    }
+}
+
+async fn shake_hands<S: Spool, D: Directory>(
+    current: &Current,
+    desk: &mut Desk<S, D>,
+    stream: TcpStream,
+) -> Result<Stream, TlsError> {
+    let acceptor: &Acceptor = current.acceptor.as_ref().ok_or(TlsError::Channel)?;
+    let (stream, facts) = acceptor.accept(stream).await?;
+    desk.encrypted(facts);
+    Ok(stream)
+}
+
+/// What the session may offer on the channel as it is now.
+fn settings(current: &Current, visit: &Visit, tls: ListenerTls) -> ServerSettings {
+    let rules = current.rules();
+    let starttls = match tls {
+        ListenerTls::StartTls if current.acceptor.is_some() => StartTls::Offered,
+        ListenerTls::StartTls | ListenerTls::Implicit | ListenerTls::Off => StartTls::NotOffered,
+    };
+    let (channel, after_tls) = match visit.channel() {
+        Channel::Encrypted => (gatepost_smtp::Channel::Encrypted, Vec::new()),
+        Channel::Clear => (gatepost_smtp::Channel::Clear(starttls), offered_after_tls(visit.service, rules)),
+    };
+    ServerSettings {
+        hostname: rules.hostname.clone(),
+        protocol: Protocol::Smtp,
+        channel,
+        mechanisms: names(&offered(visit.service, visit.channel(), rules)),
+        mechanisms_after_tls: names(&after_tls),
+        limits: current.session_limits.clone(),
+    }
+}
+
+fn names(mechanisms: &[Mechanism]) -> Vec<String> {
+    mechanisms.iter().map(|mechanism| mechanism.name().to_owned()).collect()
+}
+
+/// The limits of a session, from rules and settings.
+pub(crate) fn limits(settings: &crate::Settings) -> Limits {
+    let rules = &settings.rules.limits;
+    Limits {
+        message_size: rules.message_size,
+        recipients: rules.recipients_per_message,
+        command_wait: settings.timeouts.command,
+        content_wait: settings.timeouts.content,
+        ..Limits::default()
+    }
+}

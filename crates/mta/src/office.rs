@@ -1,0 +1,64 @@
+//! What every session and every delivery shares.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use gatepost_policy::Rules;
+
+use crate::event::Events;
+use crate::ids::SessionIds;
+use crate::lifetime::{Life, Tasks};
+use crate::listener::guard::Guard;
+use crate::listener::places::Places;
+use crate::listener::quota::Quotas;
+use crate::net::resolve::Resolver;
+use crate::net::tls::{Acceptor, Connector};
+use crate::settings::Settings;
+
+/// The parts that a reload replaces, all at once.
+pub struct Current {
+    /// What the drivers are told.
+    pub settings: Settings,
+    /// Takes TLS, where there is a certificate.
+    pub acceptor: Option<Acceptor>,
+    /// Offers TLS.
+    pub connector: Connector,
+    /// The limits of sessions with clients.
+    pub session_limits: Arc<gatepost_smtp::Limits>,
+    /// Asks names.
+    pub resolver: Resolver,
+}
+
+impl Current {
+    /// What decides.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.settings.rules
+    }
+}
+
+/// What every session and every delivery shares.
+pub struct Office<S, D> {
+    /// Replaced by a reload; whoever began with one keeps it.
+    pub current: ArcSwap<Current>,
+    /// Messages.
+    pub spool: Arc<S>,
+    /// Accounts.
+    pub directory: Arc<D>,
+    /// What happened.
+    pub events: Events,
+    /// Failed logins.
+    pub guard: Guard,
+    /// How much each account and machine has sent.
+    pub quotas: Quotas,
+    /// Who is connected.
+    pub places: Places,
+    /// Names for sessions.
+    pub ids: SessionIds,
+    /// How far our life has gone.
+    pub life: Life,
+    /// Sessions with clients.
+    pub sessions: Tasks,
+    /// Deliveries.
+    pub deliveries: Tasks,
+}
