@@ -191,6 +191,12 @@ impl HeaderScan {
         }
     }
 
+    /// What was found so far; of a section that has not ended, the last field may be missing.
+    #[must_use]
+    pub const fn facts(&self) -> &HeaderFacts {
+        &self.facts
+    }
+
     /// What was found. A message that is all header section needs no empty line.
     #[must_use]
     pub fn finish(mut self) -> HeaderFacts {
@@ -213,6 +219,7 @@ impl HeaderScan {
                 1
             }
             (Place::EmptyLine, Some(b'\n')) => {
+                self.end_field();
                 self.place = Place::Body;
                 1
             }

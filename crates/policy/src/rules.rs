@@ -4,7 +4,8 @@
 //! its login, the driver holds it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -80,6 +81,17 @@ pub enum Endpoint {
     Address(IpAddr, u16),
     /// A host name, looked up (A and AAAA, no MX), and a port.
     Name(Domain, u16),
+}
+
+/// As in `127.0.0.1:24`, `mx.example.net:25`, `unix:/run/lmtp`.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Address(address, port) => write!(f, "{}", SocketAddr::new(*address, *port)),
+            Self::Name(name, port) => write!(f, "{name}:{port}"),
+        }
+    }
 }
 
 /// Which addresses of a hosted domain exist.

@@ -34,7 +34,7 @@ pub use login::AuthStart;
 pub use offers::Offers;
 pub use settings::{AuthUse, ClientLimits, ClientSettings, TlsUse};
 pub use step::{Cause, ClientStep, Connection, NotNow, RecipientOutcome, Stage, TransactionOutcome};
-pub use transaction::{Conversion, Ending, More, Transaction, fits};
+pub use transaction::{Conversion, More, Transaction, fits};
 
 use phase::{Awaited, EnvelopeCommand, Login, Phase};
 use wire::Wire;

@@ -12,8 +12,7 @@ mod transcript;
 
 pub use client::{
     AuthStart, AuthUse, Cause, ClientLimits, ClientSession, ClientSettings, ClientStep, Connection,
-    Conversion, Ending, More, NotNow, Offers, RecipientOutcome, Stage, TlsUse, Transaction,
-    TransactionOutcome, fits,
+    Conversion, More, NotNow, Offers, RecipientOutcome, Stage, TlsUse, Transaction, TransactionOutcome, fits,
 };
 pub use reply_reader::ReplyError;
 pub use transcript::Transcript;

@@ -191,3 +191,9 @@ pub const CANNOT_CONVERT: Reply =
     say(554, 6, 3, "The next mail server cannot take this content, and it cannot be converted");
 /// Too old. RFC 3463 section 3.5.
 pub const EXPIRED: Reply = say(554, 4, 7, "The message could not be delivered in time");
+
+// Outcomes of our own, shown in events and reports.
+/// Final delivery into a mailbox of ours.
+pub const MAILBOX_HAS_IT: Reply = say(250, 0, 0, "In the mailbox");
+/// A recipient waits, and no server has said why.
+pub const NOT_YET: Reply = say(451, 4, 1, "Not delivered yet");

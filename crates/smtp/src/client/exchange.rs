@@ -1,13 +1,12 @@
 //! One transaction under way: which recipient stands where, and what is to be said next. Says nothing itself.
 
+use gatepost_mail::Ending;
 use gatepost_mail::reply::{Class, table};
 use gatepost_mail::{Body, Domain, EnhancedStatus, International, Reply};
 
 use super::phase::{Leftover, outcome_of};
 use super::transaction::{recipient_needs_utf8, sender_needs_utf8, takes_binary};
-use super::{
-    Connection, Conversion, Ending, Offers, RecipientOutcome, Transaction, TransactionOutcome, fits,
-};
+use super::{Connection, Conversion, Offers, RecipientOutcome, Transaction, TransactionOutcome, fits};
 use crate::content_writer::DotWriter;
 use crate::{Extension, Protocol};
 

@@ -2,7 +2,7 @@
 
 use gatepost_mail::reply::table;
 use gatepost_mail::{
-    Body, EnvelopeId, ForwardPath, International, Octets, Recipient, Reply, Return, ReversePath,
+    Body, Ending, EnvelopeId, ForwardPath, International, Octets, Recipient, Reply, Return, ReversePath,
 };
 
 use super::Offers;
@@ -21,26 +21,15 @@ pub struct Transaction {
     pub body: Body,
     /// Whether it was handed in with SMTPUTF8.
     pub international: International,
-    /// How its last line ends.
+    /// How its last line ends. Content with lines goes by DATA, which every server has had for decades and which
+    /// takes one reply less to wait for where the end of the recipients is pipelined with it. BDAT is used only
+    /// where DATA cannot carry the content unchanged: BINARYMIME, or a last line without CRLF. Where the server
+    /// has no CHUNKING, such a line gets its CRLF.
     pub ending: Ending,
     /// How much a report returns.
     pub returns: Option<Return>,
     /// The sender's name for it.
     pub envelope_id: Option<EnvelopeId>,
-}
-
-/// How content ends.
-///
-/// Content with lines goes by DATA, which every server has had for decades and which takes one reply less to wait for
-/// where the end of the recipients is pipelined with it. BDAT is used only where DATA cannot carry the content
-/// unchanged: BINARYMIME, or a last line without CRLF, to which DATA would add one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Ending {
-    /// With CRLF, or it is empty.
-    #[default]
-    Line,
-    /// With something else. Where the server has no CHUNKING, CRLF is added.
-    Open,
 }
 
 /// Whether more content follows a piece.

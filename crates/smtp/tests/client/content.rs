@@ -2,7 +2,8 @@
 
 use crate::stage::{Scene, mail};
 use gatepost_mail::Body;
-use gatepost_smtp::{Ending, Transaction};
+use gatepost_mail::Ending;
+use gatepost_smtp::Transaction;
 
 fn two() -> Transaction {
     mail("<>", &["<b@y.example>", "<c@y.example>"])

@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use gatepost_mail::Ending;
 use gatepost_mail::{Body, Domain, ForwardPath, International, Recipient, ReversePath};
 use gatepost_smtp::{
-    AuthStart, AuthUse, ClientLimits, ClientSession, ClientSettings, ClientStep, Connection, Ending, More,
-    Protocol, RecipientOutcome, TlsUse, Transaction, TransactionOutcome,
+    AuthStart, AuthUse, ClientLimits, ClientSession, ClientSettings, ClientStep, Connection, More, Protocol,
+    RecipientOutcome, TlsUse, Transaction, TransactionOutcome,
 };
 
 /// More steps than any scene has; a session that never comes to an end is a failure.
