@@ -1,0 +1,47 @@
+//! Every limit of this crate, with its unit and the reason for its size.
+//!
+//! Lengths of names and passwords are those of [`gatepost_sasl::limits`].
+
+use std::time::Duration;
+
+/// Memory of one argon2id run, in KiB: with [`ARGON2_PASSES`] and [`ARGON2_LANES`] the second set of parameters that OWASP's
+/// password storage guide names; the first asks for more memory than a small machine has for a dozen logins.
+pub const ARGON2_MEMORY_KIB: u32 = 19 * 1024;
+
+/// Passes of one argon2id run over its memory.
+pub const ARGON2_PASSES: u32 = 2;
+
+/// Lanes of one argon2id run: one, since a flood of logins keeps all cores busy anyway.
+pub const ARGON2_LANES: u32 = 1;
+
+/// Octets of salt in a hash made by us (RFC 9106 section 3.1).
+pub const ARGON2_SALT_OCTETS: usize = 16;
+
+/// Octets of a hash made by us (RFC 9106 section 4).
+pub const ARGON2_OUTPUT_OCTETS: usize = 32;
+
+/// The most memory that a stored hash may ask for, in KiB: what one password thread may hold.
+pub const ARGON2_MEMORY_KIB_MOST: u32 = 64 * 1024;
+
+/// The most passes that a stored hash may ask for.
+pub const ARGON2_PASSES_MOST: u32 = 8;
+
+/// The most threads for password work, unless the settings say otherwise: sixteen of them hold 304 MiB at work and
+/// check some 800 passwords a second.
+pub const PASSWORD_THREADS_MOST: usize = 16;
+
+/// Logins that wait per password thread, unless the settings say otherwise: under a second of work, so that who got into the
+/// queue is answered soon, and who did not can come back.
+pub const PASSWORD_QUEUE_PER_THREAD: usize = 32;
+
+/// How long an idle password thread keeps its memory.
+pub const PASSWORD_MEMORY_KEPT: Duration = Duration::from_secs(10);
+
+/// How long a look-up waits for the database. In WAL mode readers wait for nobody but a recovery after a crash.
+pub const DATABASE_WAIT_READING: Duration = Duration::from_millis(250);
+
+/// How long a change waits for another one, and opening for another opening.
+pub const DATABASE_WAIT_WRITING: Duration = Duration::from_secs(5);
+
+/// Addresses and domains that one account may send as besides its own.
+pub const SENDS_AS_MOST: usize = 1_000;
