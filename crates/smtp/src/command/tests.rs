@@ -205,6 +205,22 @@ fn rcpt_is_read() {
 }
 
 #[test]
+fn every_parameter_of_the_table_is_known() {
+    for extension in crate::Extension::all() {
+        for name in extension.mail_parameters() {
+            assert_ne!(told(format!("MAIL FROM:<> {name}=").as_bytes()), "UnknownParameter", "{name}");
+        }
+        for name in extension.rcpt_parameters() {
+            assert_ne!(
+                told(format!("RCPT TO:<a@x.example> {name}=").as_bytes()),
+                "UnknownParameter",
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
 fn bdat_is_read() {
     check(&[
         ("BDAT 0", "Bdat 0 More"),
