@@ -16,10 +16,12 @@ use crate::patience::{PATIENCE, until};
 
 mod dovecot;
 mod exim;
+mod load;
 mod postfix;
 
 pub use dovecot::Dovecot;
 pub use exim::Exim;
+pub use load::{SmtpSink, smtp_source};
 pub use postfix::{Plan as PostfixPlan, Postfix};
 
 /// How long a server may take to end before it is killed.

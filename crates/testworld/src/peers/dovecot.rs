@@ -1,4 +1,4 @@
-//! Dovecot: a message store behind LMTP, on a unix socket and over TCP.
+//! Dovecot: a message store behind LMTP, on a unix socket and over TCP; and the mechanisms that Postfix lacks.
 
 use std::io;
 use std::net::SocketAddr;
@@ -27,6 +27,20 @@ impl Dovecot {
     ///
     /// When Dovecot is not here, may not be started by this user, or does not listen in time.
     pub async fn store() -> io::Result<Self> {
+        Self::start("").await
+    }
+
+    /// Knows one account, and proves it by PLAIN, LOGIN, CRAM-MD5, DIGEST-MD5, SCRAM-SHA-1 and SCRAM-SHA-256
+    /// to who asks at [`Dovecot::authority`], as [`super::PostfixPlan::accounts_of`] does.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Dovecot::store`].
+    pub async fn account(user: &str, password: &str) -> io::Result<Self> {
+        Self::start(&format!("{user}:{{PLAIN}}{password}\n")).await
+    }
+
+    async fn start(accounts: &str) -> io::Result<Self> {
         let folder = open_folder()?;
         let address = Neighbourhood::new().free_port(1)?;
         owned_folder(folder.path(), "mail", NOBODY)?;
@@ -34,6 +48,7 @@ impl Dovecot {
             std::fs::create_dir_all(folder.path().join(name))?;
         }
         let configuration = folder.path().join("dovecot.conf");
+        std::fs::write(folder.path().join("accounts"), accounts)?;
         std::fs::write(&configuration, text(folder.path(), address))?;
         let mut command = program(Path::new(PROGRAM))?;
         let server = Foreground::start(command.arg("-F").arg("-c").arg(&configuration))?;
@@ -51,6 +66,12 @@ impl Dovecot {
     #[must_use]
     pub fn socket(&self) -> PathBuf {
         self.folder.path().join("lmtp")
+    }
+
+    /// Where it proves accounts, by Dovecot's own protocol.
+    #[must_use]
+    pub fn authority(&self) -> PathBuf {
+        self.folder.path().join("auth")
     }
 
     /// What came for this address, one file a message, with LF line ends.
@@ -79,13 +100,15 @@ listen = {ip}
 auth_username_chars =
 mail_location = maildir:{at}/mail/%u
 mail_save_crlf = no
+auth_mechanisms = plain login cram-md5 digest-md5 scram-sha-1 scram-sha-256
+disable_plaintext_auth = no
 passdb {{
-  driver = static
-  args = nopassword=y
+  driver = passwd-file
+  args = {at}/accounts
 }}
 userdb {{
   driver = static
-  args = uid={NOBODY} gid={NOBODY} home={at}/mail/%u
+  args = allow_all_users=yes uid={NOBODY} gid={NOBODY} home={at}/mail/%u
 }}
 service lmtp {{
   unix_listener {at}/lmtp {{
@@ -94,6 +117,11 @@ service lmtp {{
   inet_listener lmtp {{
     address = {ip}
     port = {port}
+  }}
+}}
+service auth {{
+  unix_listener {at}/auth {{
+    mode = 0666
   }}
 }}
 service stats {{

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::{NOBODY, await_listener, end, open_folder, owned_folder, program, user};
+use super::{Dovecot, NOBODY, await_listener, end, open_folder, owned_folder, program, user};
 use crate::authority::Identity;
 use crate::loopback::Neighbourhood;
 use crate::maildir::Maildir;
@@ -120,6 +120,7 @@ impl Plan {
     /// One more line of `main.cf`; it outweighs what was there.
     #[must_use]
     pub fn setting(mut self, key: &str, value: &str) -> Self {
+        self.settings.retain(|(known, _)| known != key);
         self.settings.push((key.to_owned(), value.to_owned()));
         self
     }
@@ -129,6 +130,18 @@ impl Plan {
     pub fn starttls(mut self, identity: &Identity) -> Self {
         self.identity = Some(identity.clone());
         self
+    }
+
+    /// Demands a login that this Dovecot proves, and then carries to anyone; in the clear too, unless
+    /// settings say otherwise.
+    #[must_use]
+    pub fn accounts_of(self, dovecot: &Dovecot) -> Self {
+        self.setting("smtpd_sasl_auth_enable", "yes")
+            .setting("smtpd_sasl_type", "dovecot")
+            .setting("smtpd_sasl_path", &dovecot.authority().display().to_string())
+            .setting("smtpd_sasl_security_options", "noanonymous")
+            .setting("mynetworks", "")
+            .setting("smtpd_relay_restrictions", "permit_sasl_authenticated, reject")
     }
 
     /// Brings it to life.

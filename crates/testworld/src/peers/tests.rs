@@ -1,6 +1,6 @@
 use std::process::Command;
 
-use super::{Dovecot, Exim, Postfix};
+use super::{Dovecot, Exim, Postfix, SmtpSink, smtp_source};
 use crate::corpus::{self, LineEnds, Need, Sample, same_apart_from_trace};
 use crate::maildir::Maildir;
 use crate::{Authority, Client, Exchanger, Script};
@@ -98,4 +98,36 @@ async fn postfix_carries_to_an_exchanger_and_nothing_outlives_it() {
     drop(postfix);
     assert!(!std::path::Path::new("/proc").join(master.trim()).exists());
     assert!(!folder.exists());
+}
+
+#[tokio::test]
+async fn postfix_asks_dovecot_who_it_is() {
+    let dovecot = Dovecot::account("ada", "correct horse").await.unwrap();
+    let postfix = Postfix::receiving("there.example").accounts_of(&dovecot).start().await.unwrap();
+    let server = postfix.address().to_string();
+    for (mechanism, password, wanted) in [
+        ("PLAIN", "correct horse", true),
+        ("CRAM-MD5", "correct horse", true),
+        ("DIGEST-MD5", "correct horse", true),
+        ("CRAM-MD5", "wrong", false),
+    ] {
+        let mut swaks = Command::new("swaks");
+        swaks.args(["--server", &server, "--from", "ada@here.example", "--to", "bob@there.example"]);
+        swaks.args(["--auth", mechanism, "--auth-user", "ada", "--auth-password", password]);
+        let told = swaks.output().unwrap();
+        assert_eq!(told.status.success(), wanted, "{mechanism}: {}", String::from_utf8_lossy(&told.stdout));
+    }
+    postfix.maildir().await_messages(3).await.unwrap();
+    let mut client = greeted(Client::dial(postfix.address()).await.unwrap(), "EHLO").await;
+    client.say("MAIL FROM:<ada@here.example>", "250").await.unwrap();
+    client.say("RCPT TO:<bob@there.example>", "554").await.unwrap();
+}
+
+#[tokio::test]
+async fn smtp_source_fills_smtp_sink() {
+    let mut sink = SmtpSink::start(50).await.unwrap();
+    smtp_source(sink.address(), 49, 5).unwrap();
+    // The last one gets no reply.
+    smtp_source(sink.address(), 1, 1).unwrap_err();
+    sink.await_all().await.unwrap();
 }
