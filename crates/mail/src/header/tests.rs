@@ -9,7 +9,9 @@ fn scan_in_pieces(message: &str, size: usize) -> (HeaderFacts, Option<usize>) {
     let mut fed = 0;
     for piece in message.as_bytes().chunks(size) {
         if let Progress::Ended { at } = scan.piece(piece) {
-            return (scan.finish(), Some(fed + at));
+            let facts = scan.facts().clone();
+            assert_eq!(facts, scan.finish(), "all is known when the section ends");
+            return (facts, Some(fed + at));
         }
         fed += piece.len();
     }
