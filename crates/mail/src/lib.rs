@@ -13,6 +13,7 @@
 
 mod address;
 mod domain;
+pub mod downgrade;
 mod envelope;
 pub mod header;
 mod hello;
