@@ -1,9 +1,12 @@
 //! The command line.
 
+pub mod account;
 pub mod b64;
 pub mod check;
 pub mod console;
+pub mod explain;
 pub mod failure;
+pub mod password;
 pub mod place;
 pub mod shell;
 pub mod trace;
@@ -38,6 +41,10 @@ pub struct Arguments {
 pub enum Command {
     /// Look at the configuration only: every error with its line and the mend, and what weakens.
     Check(check::CheckArguments),
+    /// Add, change and list the accounts that may log in.
+    Account(account::AccountArguments),
+    /// Say what would be decided, and by which rule; nothing is sent.
+    Explain(explain::ExplainArguments),
     /// Tell the story of one message, from connect to its end, or of one session.
     Trace(trace::TraceArguments),
     /// Make AUTH lines for a session typed by hand.
@@ -98,6 +105,8 @@ fn dispatch(arguments: &Arguments, console: &mut Console<'_>) -> Outcome {
     let config = arguments.config.as_deref();
     match &arguments.command {
         Command::Check(_) => check::run(config, console),
+        Command::Account(account) => account::run(account, config, console),
+        Command::Explain(explain) => explain::run(explain, config, console),
         Command::Trace(trace) => trace::run(trace, config, console),
         Command::B64(b64) => b64::run(b64, console),
         Command::Completions(completions) => shell::completions(completions, console),

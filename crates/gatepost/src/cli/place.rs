@@ -1,8 +1,13 @@
 //! Which configuration is meant.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::config::{self, Loaded, Refused, Surroundings};
+use gatepost_directory::{Embedded, EmbeddedSettings};
+
+use super::failure::Failure;
+use crate::config::{self, Configuration, Loaded, Refused, Surroundings};
 
 /// Where the configuration of an installed gatepost is.
 const INSTALLED: &str = "/etc/gatepost/gatepost.toml";
@@ -43,4 +48,30 @@ pub fn load_file(path: &Path) -> Result<Loaded, Box<Refused>> {
         variable: &|name| std::env::var(name).ok(),
     };
     config::load(path, &around).map_err(Box::new)
+}
+
+/// Makes the data folder if it is missing, for its owner and group only.
+///
+/// # Errors
+///
+/// What the file system says, and what to do.
+pub fn make_data_dir(configuration: &Configuration) -> Result<(), Failure> {
+    let folder = &configuration.data_dir;
+    let made = DirBuilder::new().recursive(true).mode(0o750).create(folder);
+    made.map_err(|cause| {
+        let folder = folder.display();
+        Failure::no(format!(
+            "the data folder {folder} cannot be made: {cause}; make it, or change `data-dir`"
+        ))
+    })
+}
+
+/// Opens the accounts of a configuration.
+///
+/// # Errors
+///
+/// Which file is wrong, and how to mend it.
+pub fn accounts(configuration: &Configuration) -> Result<Embedded, Failure> {
+    make_data_dir(configuration)?;
+    Embedded::open(&configuration.data_dir, EmbeddedSettings::default()).map_err(Failure::no)
 }
