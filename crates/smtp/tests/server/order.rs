@@ -207,3 +207,32 @@ fn a_long_challenge_is_not_cut() {
     let Step::Write(octets) = session.step() else { panic!("no challenge") };
     assert!(text(octets).ends_with(&format!("\r\n334 {}\r\n", "eHh4".repeat(1000))));
 }
+
+/// RFC 4954 section 4. Where MAIL works without a login, which a desk may allow, the login still comes first.
+#[test]
+fn a_login_inside_a_transaction_is_not_asked() {
+    let mut session = ServerSession::<u64>::greet(settings(), some_time());
+    session.receive(
+        b"EHLO c\r\nMAIL FROM:<>\r\nAUTH PLAIN AGFkYQBzZWNyZXQ=\r\nRSET\r\nAUTH PLAIN\r\n",
+        some_time(),
+    );
+    until(&mut session, |question| matches!(question, Question::Sender(_)));
+    session.answer(Answer::Permit);
+    until(&mut session, |question| {
+        assert_ne!(
+            *question,
+            Question::AuthBegin {
+                mechanism: "PLAIN".into(),
+                initial: Some(b"\0ada\0secret".to_vec().into())
+            }
+        );
+        matches!(question, Question::AuthBegin { initial: None, .. })
+    });
+    session.answer(Answer::Authenticated);
+    let Step::Write(octets) = session.step() else { panic!("no reply") };
+    assert!(
+        text(octets).contains("250 2.1.0 Sender OK\r\n503 5.5.1 Logging in is possible once"),
+        "{}",
+        text(octets)
+    );
+}
