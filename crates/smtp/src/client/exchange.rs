@@ -274,6 +274,9 @@ fn impossible(transaction: &Transaction, offers: &Offers) -> Option<Reply> {
     }
 }
 
+/// DATA wherever it carries the content unchanged: it can be pipelined with the recipients, needs one reply instead
+/// of one for each chunk, and is what every server has been tried with. BDAT for BINARYMIME, and where a last line
+/// without CRLF shall stay so.
 fn carriage(transaction: &Transaction, offers: &Offers) -> Carriage {
     let chunking = offers.has(Extension::Chunking);
     let binary = transaction.body == Body::BinaryMime && takes_binary(offers);
