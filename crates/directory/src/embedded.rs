@@ -11,10 +11,9 @@
 //!
 //! # Where the work is done
 //!
-//! Look-ups run on the caller's thread, under a mutex: a cached statement on an index takes some ten microseconds, less than handing
-//! it to another thread and back. The database is in WAL mode, so no change by another process makes a
-//! look-up wait. No answer is kept: asking SQLite whether anything has changed costs half of asking it the question,
-//! and so a change counts from the moment when the command that made it ends.
+//! Look-ups run on the caller's thread, under a mutex: cached statements on indexes, some microseconds each, less than handing
+//! one to another thread and back. The database is in WAL mode, so no change by another process makes a look-up
+//! wait. No answer is kept, so a change counts from the moment when the command that made it ends.
 //!
 //! Passwords are checked in a pool of threads of this engine's own, with their look-up.
 //!

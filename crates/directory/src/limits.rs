@@ -27,7 +27,7 @@ pub const ARGON2_MEMORY_KIB_MOST: u32 = 64 * 1024;
 pub const ARGON2_PASSES_MOST: u32 = 8;
 
 /// The most threads for password work, unless the settings say otherwise: sixteen of them hold 304 MiB at work and
-/// check some 800 passwords a second.
+/// check some hundreds of passwords a second.
 pub const PASSWORD_THREADS_MOST: usize = 16;
 
 /// Logins that wait per password thread, unless the settings say otherwise: under a second of work, so that who got into the

@@ -92,7 +92,7 @@ impl Cost {
     }
 }
 
-/// The memory of argon2, kept from one run to the next: getting it from the system each time costs a quarter of a run.
+/// The memory of argon2, kept from one run to the next, so that the system need not clear it anew for each.
 pub(super) struct Scratch {
     memory: Vec<Block>,
     runs: Arc<AtomicU64>,
