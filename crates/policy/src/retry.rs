@@ -80,7 +80,11 @@ pub fn next(facts: &RetryFacts, rules: &Rules) -> Verdict<Next> {
     let due = by_schedule.min(at_expiry).max(facts.now.after(wait_after(1, &delivery.retry)));
     let rule = if due < by_schedule { LAST } else { AGAIN };
     let wait = due.elapsed_since(facts.now).as_secs();
-    Verdict::decide(Next::Again { due, warn }, rule, format!("attempt {} in {wait} s", facts.attempts + 1))
+    Verdict::decide(
+        Next::Again { due, warn },
+        rule,
+        format!("attempt {} in {wait} s", facts.attempts.saturating_add(1)),
+    )
 }
 
 fn wait_after(attempts: u32, waits: &[Duration]) -> Duration {
