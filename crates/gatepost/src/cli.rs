@@ -8,6 +8,7 @@ pub mod explain;
 pub mod failure;
 pub mod password;
 pub mod place;
+pub mod queue;
 pub mod shell;
 pub mod trace;
 
@@ -45,6 +46,8 @@ pub enum Command {
     Account(account::AccountArguments),
     /// Say what would be decided, and by which rule; nothing is sent.
     Explain(explain::ExplainArguments),
+    /// List and change the messages that wait.
+    Queue(queue::QueueArguments),
     /// Tell the story of one message, from connect to its end, or of one session.
     Trace(trace::TraceArguments),
     /// Make AUTH lines for a session typed by hand.
@@ -107,6 +110,7 @@ fn dispatch(arguments: &Arguments, console: &mut Console<'_>) -> Outcome {
         Command::Check(_) => check::run(config, console),
         Command::Account(account) => account::run(account, config, console),
         Command::Explain(explain) => explain::run(explain, config, console),
+        Command::Queue(queue) => queue::run(queue, config, console),
         Command::Trace(trace) => trace::run(trace, config, console),
         Command::B64(b64) => b64::run(b64, console),
         Command::Completions(completions) => shell::completions(completions, console),

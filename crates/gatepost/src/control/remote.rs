@@ -1,0 +1,125 @@
+//! The queue of a running server, through its control socket.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use gatepost_mail::SpoolId;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::UnixStream;
+use tokio::sync::Mutex;
+
+use super::{Action, ControlError, LONGEST_RESPONSE, Message, Queue, Request, Response, Status, socket_path};
+
+/// How long a server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A connection to a running server.
+pub struct Remote {
+    stream: Mutex<BufReader<UnixStream>>,
+}
+
+impl Remote {
+    /// Connects to the server of this data-dir; `None` if none runs.
+    ///
+    /// # Errors
+    ///
+    /// When there is a socket that may not be used.
+    pub async fn connect(data_dir: &Path) -> io::Result<Option<Self>> {
+        match UnixStream::connect(socket_path(data_dir)).await {
+            Ok(stream) => Ok(Some(Self { stream: Mutex::new(BufReader::new(stream)) })),
+            // A socket without a listener is what a killed server leaves behind.
+            Err(cause)
+                if matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) =>
+            {
+                Ok(None)
+            }
+            Err(cause) => Err(cause),
+        }
+    }
+
+    /// Who answers.
+    ///
+    /// # Errors
+    ///
+    /// When nobody does.
+    pub async fn status(&self) -> Result<Status, ControlError> {
+        match self.ask(&Request::Status).await? {
+            Response::Status(status) => Ok(status),
+            other @ (Response::Messages { .. } | Response::Done | Response::Refused { .. }) => {
+                Err(unexpected(other))
+            }
+        }
+    }
+
+    /// Lets the server read its configuration again.
+    ///
+    /// # Errors
+    ///
+    /// Why the new one was refused; the old one stays in force then.
+    pub async fn reload(&self) -> Result<(), ControlError> {
+        self.done(&Request::Reload).await
+    }
+
+    async fn ask(&self, request: &Request) -> Result<Response, ControlError> {
+        let asked = tokio::time::timeout(PATIENCE, self.exchange(request)).await;
+        let answer = asked.map_err(|_| ControlError("the server does not answer".to_owned()))?;
+        answer.map_err(|cause| ControlError(format!("the server's control socket: {cause}")))
+    }
+
+    async fn exchange(&self, request: &Request) -> io::Result<Response> {
+        let mut line = serde_json::to_vec(request)?;
+        line.push(b'\n');
+        let mut stream = self.stream.lock().await;
+        stream.get_mut().write_all(&line).await?;
+        line.clear();
+        (&mut *stream).take(LONGEST_RESPONSE).read_until(b'\n', &mut line).await?;
+        if line.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(serde_json::from_slice(&line)?)
+    }
+
+    async fn done(&self, request: &Request) -> Result<(), ControlError> {
+        match self.ask(request).await? {
+            Response::Done => Ok(()),
+            other @ (Response::Messages { .. } | Response::Status(_) | Response::Refused { .. }) => {
+                Err(unexpected(other))
+            }
+        }
+    }
+
+    async fn messages(&self, request: &Request) -> Result<Vec<Message>, ControlError> {
+        match self.ask(request).await? {
+            Response::Messages { messages } => Ok(messages),
+            other @ (Response::Done | Response::Status(_) | Response::Refused { .. }) => {
+                Err(unexpected(other))
+            }
+        }
+    }
+}
+
+/// A refusal in its own words; anything else is a server of another version.
+fn unexpected(response: Response) -> ControlError {
+    match response {
+        Response::Refused { cause } => ControlError(cause),
+        Response::Status(_) | Response::Messages { .. } | Response::Done => {
+            ControlError("the server answers another question: is it of another version?".to_owned())
+        }
+    }
+}
+
+impl Queue for Remote {
+    async fn list(&self, after: Option<SpoolId>) -> Result<Vec<Message>, ControlError> {
+        self.messages(&Request::List { after: after.map(|id| id.to_string()) }).await
+    }
+
+    async fn show(&self, id: SpoolId) -> Result<Message, ControlError> {
+        let found = self.messages(&Request::Show { id: id.to_string() }).await?;
+        found.into_iter().next().ok_or_else(|| ControlError(format!("there is no message {id}")))
+    }
+
+    async fn change(&self, action: Action, id: SpoolId, by: &str) -> Result<(), ControlError> {
+        self.done(&Request::Change { action, id: id.to_string(), by: by.to_owned() }).await
+    }
+}

@@ -1,0 +1,150 @@
+//! The server's end of the control socket.
+
+use std::future::Future;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatepost_mail::SpoolId;
+use gatepost_spool::Spool;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, watch};
+
+use super::{ControlError, LONGEST_REQUEST, Local, Queue, Request, Response, Status, socket_path};
+
+/// Most commands at once.
+const CONNECTIONS: usize = 32;
+/// How long a command may be silent: people page through lists.
+const SILENCE: Duration = Duration::from_secs(300);
+/// Owner and group.
+const MODE: u32 = 0o660;
+
+/// What a running server can do beside its queue.
+pub trait Reload: Send + Sync + 'static {
+    /// Reads the configuration again.
+    fn reload(&self) -> impl Future<Output = Result<(), ControlError>> + Send;
+}
+
+/// The socket of a running server. Dropping it removes the file.
+pub struct ControlSocket {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl ControlSocket {
+    /// Opens the socket in data-dir. Whoever holds the spool's lock may replace a socket that a killed server
+    /// left behind, so open the spool first. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// What the file system says.
+    pub fn open(data_dir: &Path) -> io::Result<Self> {
+        let path = socket_path(data_dir);
+        match std::fs::remove_file(&path) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
+            Ok(()) | Err(_) => {}
+        }
+        let listener = UnixListener::bind(&path)?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(MODE))?;
+        Ok(Self { listener, path })
+    }
+
+    /// Serves commands until `ended` says so; commands that are being answered then are broken off.
+    pub async fn serve<S: Spool, R: Reload>(
+        self,
+        queue: Arc<Local<S>>,
+        reload: Arc<R>,
+        mut ended: watch::Receiver<bool>,
+    ) {
+        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                _ = ended.wait_for(|ended| *ended) => return,
+            };
+            let Ok((stream, _)) = accepted else {
+                // Out of descriptors: commands wait, mail goes first.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            };
+            let Ok(place) = places.clone().acquire_owned().await else { return };
+            let (queue, reload, mut ended) = (queue.clone(), reload.clone(), ended.clone());
+            tokio::spawn(async move {
+                let _place = place;
+                tokio::select! {
+                    // A command that went away has nobody left to be told.
+                    _ = converse(stream, &queue, &*reload) => {}
+                    _ = ended.wait_for(|ended| *ended) => {}
+                }
+            });
+        }
+    }
+}
+
+impl Drop for ControlSocket {
+    fn drop(&mut self) {
+        // A socket that is gone already is what we want.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+async fn converse<S: Spool, R: Reload>(stream: UnixStream, queue: &Local<S>, reload: &R) -> io::Result<()> {
+    let user = stream.peer_cred()?.uid();
+    let mut stream = BufReader::new(stream);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let mut limited = (&mut stream).take(LONGEST_REQUEST);
+        let read = limited.read_until(b'\n', &mut line);
+        let read = tokio::time::timeout(SILENCE, read).await.map_err(io::Error::other)??;
+        if read == 0 {
+            return Ok(());
+        }
+        let response = match serde_json::from_slice(&line) {
+            Ok(request) => answer(request, user, queue, reload).await,
+            Err(cause) => Err(ControlError(format!("the request cannot be understood: {cause}"))),
+        };
+        let response = response.unwrap_or_else(|error| Response::Refused { cause: error.0 });
+        let mut octets = serde_json::to_vec(&response)?;
+        octets.push(b'\n');
+        stream.get_mut().write_all(&octets).await?;
+    }
+}
+
+async fn answer<S: Spool, R: Reload>(
+    request: Request,
+    user: u32,
+    queue: &Local<S>,
+    reload: &R,
+) -> Result<Response, ControlError> {
+    match request {
+        Request::Status => Ok(Response::Status(status(queue).await)),
+        Request::List { after } => {
+            let after = after.as_deref().map(read_id).transpose()?;
+            Ok(Response::Messages { messages: queue.list(after).await? })
+        }
+        Request::Show { id } => Ok(Response::Messages { messages: vec![queue.show(read_id(&id)?).await?] }),
+        Request::Change { action, id, by } => {
+            queue.change(action, read_id(&id)?, &format!("{by} (user id {user})")).await?;
+            Ok(Response::Done)
+        }
+        Request::Reload => reload.reload().await.map(|()| Response::Done),
+    }
+}
+
+fn read_id(text: &str) -> Result<SpoolId, ControlError> {
+    text.parse().map_err(|cause| ControlError(format!("\"{text}\": {cause}")))
+}
+
+async fn status<S: Spool>(queue: &Local<S>) -> Status {
+    let stats = queue.spool().stats().await;
+    Status {
+        process: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        messages: stats.messages,
+        held: stats.held,
+    }
+}

@@ -1,0 +1,164 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use gatepost_mail::{
+    Body, Ending, Envelope, ForwardPath, International, Principal, ReversePath, SessionId, SpoolId,
+};
+use gatepost_mta::{Event, Events};
+use gatepost_spool::{Draft as _, Memory, Outcome, Settled, Spool as _, Warned};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+use tokio::sync::{mpsc, watch};
+
+use super::socket::{ControlSocket, Reload};
+use super::*;
+
+#[derive(Default)]
+struct Reloads(AtomicUsize);
+
+impl Reload for Reloads {
+    async fn reload(&self) -> Result<(), ControlError> {
+        match self.0.fetch_add(1, Ordering::SeqCst) {
+            0 => Ok(()),
+            _ => Err(ControlError("the new one is wrong".to_owned())),
+        }
+    }
+}
+
+struct World {
+    folder: tempfile::TempDir,
+    spool: Arc<Memory>,
+    events: mpsc::Receiver<Event>,
+    end: watch::Sender<bool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl World {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Arc::new(Memory::new(gatepost_mta::event::now()));
+        let (sink, events) = Events::channel();
+        let socket = ControlSocket::open(folder.path()).unwrap();
+        let (end, ended) = watch::channel(false);
+        let queue = Arc::new(Local::new(spool.clone(), sink));
+        let task = tokio::spawn(socket.serve(queue, Arc::new(Reloads::default()), ended));
+        Self { folder, spool, events, end, task }
+    }
+
+    async fn remote(&self) -> Remote {
+        Remote::connect(self.folder.path()).await.unwrap().unwrap()
+    }
+
+    async fn queue(&self, to: &str) -> SpoolId {
+        let now = gatepost_mta::event::now();
+        let mut draft = self.spool.draft().await.unwrap();
+        draft.write(b"Subject: hello\r\n\r\n").await.unwrap();
+        let envelope = Envelope {
+            reverse_path: ReversePath::parse("<ada@example.org>").unwrap(),
+            recipients: vec![gatepost_mail::Recipient::new(ForwardPath::parse(to).unwrap())],
+            body: Body::SevenBit,
+            ending: Ending::Line,
+            international: International::No,
+            returns: None,
+            envelope_id: None,
+            principal: Principal::Account("ada@example.org".into()),
+            session: SessionId::from_number(7),
+            received: now,
+        };
+        draft.commit(envelope, now).await.unwrap().id()
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_seen_and_changed_through_the_socket() {
+    let mut world = World::start();
+    let id = world.queue("<bob@example.net>").await;
+    let remote = world.remote().await;
+    let seen = remote.show(id).await.unwrap();
+    assert_eq!((seen.sender.as_str(), seen.state), ("<ada@example.org>", MessageState::New));
+    assert_eq!(seen.recipients[0].address, "<bob@example.net>");
+    remote.change(Action::Hold, id, "ada").await.unwrap();
+    assert_eq!(remote.show(id).await.unwrap().state, MessageState::Held);
+    remote.change(Action::Release, id, "ada").await.unwrap();
+    assert_eq!(remote.show(id).await.unwrap().state, MessageState::New);
+    remote.change(Action::Remove, id, "ada").await.unwrap();
+    assert_eq!(remote.show(id).await.unwrap_err().0, format!("there is no message {id}"));
+    let event = world.events.recv().await.unwrap();
+    let told = serde_json::to_value(&event).unwrap();
+    assert_eq!(told["action"], "held");
+    assert_eq!(told["by"], format!("ada (user id {})", rustix::process::getuid().as_raw()));
+}
+
+#[tokio::test]
+async fn a_deferred_message_says_why_and_can_be_tried_now() {
+    let world = World::start();
+    let id = world.queue("<bob@example.net>").await;
+    let now = gatepost_mta::event::now();
+    let claim = world.spool.claim(now, Duration::from_secs(60), 1).await.unwrap().remove(0);
+    let later = now.after(Duration::from_secs(900));
+    let outcome = Outcome::Again { due: later, why: "451 later".into(), warned: Warned::NotYet };
+    world.spool.settle(claim, vec![Settled { recipient: 0, outcome }]).await.unwrap();
+    let remote = world.remote().await;
+    let seen = remote.show(id).await.unwrap();
+    assert_eq!(seen.state, MessageState::Deferred);
+    let waiting = |due: u64| RecipientState::Waiting { due, attempts: 1, cause: Some("451 later".into()) };
+    assert_eq!(seen.recipients[0].state, waiting(later.as_micros()));
+    remote.change(Action::Retry, id, "ada").await.unwrap();
+    let RecipientState::Waiting { due, .. } = remote.show(id).await.unwrap().recipients[0].state else {
+        panic!("it waits")
+    };
+    assert!(due < later.as_micros());
+}
+
+#[tokio::test]
+async fn a_long_queue_comes_in_pages() {
+    let world = World::start();
+    let mut all = Vec::new();
+    for _ in 0..PAGE + 5 {
+        all.push(world.queue("<bob@example.net>").await.to_string());
+    }
+    let remote = world.remote().await;
+    let first = remote.list(None).await.unwrap();
+    let last: SpoolId = first.last().unwrap().id.parse().unwrap();
+    let rest = remote.list(Some(last)).await.unwrap();
+    let listed: Vec<_> = first.into_iter().chain(rest).map(|message| message.id).collect();
+    assert_eq!(listed, all);
+    assert_eq!(remote.status().await.unwrap().messages, all.len() as u64);
+}
+
+#[tokio::test]
+async fn a_reload_that_is_refused_says_why() {
+    let world = World::start();
+    let remote = world.remote().await;
+    remote.reload().await.unwrap();
+    assert_eq!(remote.reload().await.unwrap_err().0, "the new one is wrong");
+}
+
+#[tokio::test]
+async fn noise_is_refused_and_the_next_request_is_answered() {
+    let world = World::start();
+    let mut stream = UnixStream::connect(socket_path(world.folder.path())).await.unwrap();
+    stream.write_all(b"\xff\n{\"ask\":\"show\",\"id\":\"x\"}\n{\"ask\":\"status\"}\n").await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut told = String::new();
+    stream.read_to_string(&mut told).await.unwrap();
+    let says: Vec<_> = told
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["say"].clone())
+        .collect();
+    assert_eq!(says, ["refused", "refused", "status"]);
+}
+
+#[tokio::test]
+async fn the_socket_is_for_owner_and_group_and_goes_with_the_server() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let world = World::start();
+    let path = socket_path(world.folder.path());
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
+    world.end.send(true).unwrap();
+    world.task.await.unwrap();
+    assert!(!path.exists());
+    assert!(Remote::connect(world.folder.path()).await.unwrap().is_none());
+}
