@@ -16,6 +16,16 @@
 //! | delivery | [`route::next_hop`], [`exchanger::candidates`], [`channel::plan`] | where to, in which order, how secured |
 //! | afterwards | [`retry::next`], [`notice::due`] | when again, whom to tell |
 //! | never | [`explain::explain`] | what would be decided |
+//!
+//! ```
+//! use gatepost_mail::{Notify, ReversePath};
+//! use gatepost_policy::notice::{Happened, Notice, due};
+//!
+//! // A report could not be delivered. Nobody is told: reports about reports go in circles.
+//! let verdict = due(&ReversePath::Null, Notify::Unsaid, Happened::Failed);
+//! assert_eq!(verdict.decision, Notice::Nothing);
+//! assert_eq!(verdict.rule.as_str(), "notice.null-sender");
+//! ```
 
 pub mod auth;
 pub mod channel;
