@@ -14,7 +14,7 @@ const LONGEST_LABEL: usize = 63;
 #[derive(Debug, Clone)]
 pub struct Domain {
     ascii: Box<str>,
-    /// What was written, where that was not ASCII.
+    /// What was written, in the one form of its letters, where that is not ASCII.
     unicode: Option<Box<str>>,
 }
 
@@ -35,9 +35,11 @@ impl Domain {
             };
         }
         let ascii = idna::domain_to_ascii_strict(text).map_err(|_| AddressError::Domain)?;
-        let unicode = text.to_lowercase();
         if is_host_name(&ascii) {
-            Ok(Self { ascii: ascii.into(), unicode: Some(unicode.into()) })
+            // Not `text` in lower case, which can be another name: Σ at the end of a word becomes ς there, and σ here.
+            let (unicode, _read_a_moment_ago) = idna::domain_to_unicode(&ascii);
+            let unicode = (!unicode.is_ascii()).then(|| unicode.into());
+            Ok(Self { ascii: ascii.into(), unicode })
         } else {
             Err(AddressError::Domain)
         }
@@ -49,7 +51,8 @@ impl Domain {
         &self.ascii
     }
 
-    /// As it was written, which may be UTF-8.
+    /// As it was written, which may be UTF-8, but in lower case and in the one form of its letters (RFC 5890
+    /// U-labels).
     #[must_use]
     pub fn as_written(&self) -> &str {
         self.unicode.as_deref().unwrap_or(&self.ascii)
@@ -127,6 +130,15 @@ mod tests {
         ];
         for (one, other) in rows {
             assert_eq!(Domain::parse(one).unwrap(), Domain::parse(other).unwrap(), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn what_was_written_means_the_same() {
+        for text in ["ΑΣ.example", "BÜCHER.example", "ẞ.example", "İ.example", "ﬁ.example", "例子。example"]
+        {
+            let domain = Domain::parse(text).unwrap();
+            assert_eq!(Domain::parse(domain.as_written()), Ok(domain), "{text}");
         }
     }
 

@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 use super::{Action, Form, Report, Reported, fold};
 use crate::{ForwardPath, OriginalRecipient, xtext};
 
+/// Longest address that stands on a line of its own, in octets.
+const LONGEST_ADDRESS: usize = 900;
+
 pub(super) fn write(text: &mut String, report: &Report<'_>, form: Form) {
     let _ = write!(text, "Reporting-MTA: dns; {}\r\n", report.hostname.ascii());
     if let Some(id) = &report.original.envelope_id {
@@ -20,7 +23,14 @@ pub(super) fn write(text: &mut String, report: &Report<'_>, form: Form) {
 
 fn recipient(text: &mut String, reported: &Reported<'_>, form: Form, hostname: &str) {
     if let Some(original) = &reported.recipient.original {
-        let _ = write!(text, "Original-Recipient: {}\r\n", original_recipient(original, form));
+        let address = original_recipient(original, form);
+        // One that is spelt out can be longer than a line may be.
+        if address.len() > LONGEST_ADDRESS {
+            text.push_str("Original-Recipient:");
+            fold(text, &address, "\t");
+        } else {
+            let _ = write!(text, "Original-Recipient: {address}\r\n");
+        }
     }
     let _ =
         write!(text, "Final-Recipient: {}\r\n", final_recipient(&reported.recipient.path, form, hostname));

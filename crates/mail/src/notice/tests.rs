@@ -263,3 +263,13 @@ fn statuses_fit_their_action() {
         assert_eq!(reported.status().to_string(), want, "{action:?} {reply:?}");
     }
 }
+
+#[test]
+fn an_address_that_is_spelt_out_is_folded() {
+    let mut original = envelope("<ada@ours.example>", &["<bob@there.example>"]);
+    original.recipients[0].original =
+        Some(OriginalRecipient { kind: "utf-8".into(), address: "ä".repeat(250).into() });
+    let notice = write(&original, &[reported(&original.recipients[0], Action::Failed)], Octets(100)).unwrap();
+    assert!(text(&notice).contains("Original-Recipient: utf-8;\r\n\t\\x{E4}"));
+    assert!(text(&notice).lines().all(|line| line.len() <= 998));
+}
