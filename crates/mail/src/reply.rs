@@ -176,17 +176,35 @@ impl Reply {
         let mut lines = self.text.split('\n').peekable();
         while let Some(line) = lines.next() {
             let start = octets.len();
-            octets.extend_from_slice(self.code.0.to_string().as_bytes());
+            push_number(self.code.0, octets);
             octets.push(if lines.peek().is_some() { b'-' } else { b' ' });
-            if let Some(status) = self.status {
-                octets.extend_from_slice(status.to_string().as_bytes());
-                octets.push(b' ');
+            if let Some(EnhancedStatus { class, subject, detail }) = self.status {
+                for (number, end) in [(u16::from(class), b'.'), (subject, b'.'), (detail, b' ')] {
+                    push_number(number, octets);
+                    octets.push(end);
+                }
             }
             octets.extend_from_slice(line.as_bytes());
             octets.truncate(start + LONGEST_LINE - 2);
             octets.extend_from_slice(b"\r\n");
         }
     }
+}
+
+/// A reply is written for every command: this allocates nothing.
+fn push_number(number: u16, octets: &mut Vec<u8>) {
+    let mut digits = [0; 5];
+    let mut left = number;
+    let mut length = 0;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(left % 10).unwrap_or_default();
+        left /= 10;
+        length += 1;
+        if left == 0 {
+            break;
+        }
+    }
+    octets.extend_from_slice(digits.get(digits.len() - length..).unwrap_or_default());
 }
 
 /// On one line, as logs and reports show it: `550 5.7.1 Relaying is not permitted`.
@@ -227,6 +245,16 @@ mod tests {
         let mut octets = Vec::new();
         Reply::plain(250, "").with_text("a\r b\u{0}".into()).write_to(&mut octets);
         assert_eq!(octets, b"250 a? b?\r\n");
+    }
+
+    #[test]
+    fn a_reply_is_written_as_it_is_shown() {
+        for (code, subject, detail) in [(250, 0, 0), (550, 7, 1), (556, 1, 10), (452, 5, 301)] {
+            let reply = Reply::say(code, Detail::new(subject, detail), "words");
+            let mut octets = Vec::new();
+            reply.write_to(&mut octets);
+            assert_eq!(octets, format!("{reply}\r\n").as_bytes());
+        }
     }
 
     #[test]
