@@ -28,8 +28,11 @@ enum Key {
 }
 
 impl Quotas {
-    /// Takes one message to so many recipients from the peer's allowances; gives the verdict that refuses, if
-    /// one does.
+    /// Takes one message to so many recipients from the peer's allowances.
+    ///
+    /// # Errors
+    ///
+    /// The verdict that puts the message off. What was taken before it stays taken.
     pub fn spend(
         &self,
         peer: &Peer,

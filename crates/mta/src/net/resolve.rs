@@ -110,11 +110,15 @@ impl Resolver {
         let unknown = |cause: String| ResolveError { name: name.to_owned(), kind, cause };
         match result {
             Ok(lookup) => Ok(Answer::Records(lookup.answers().to_vec())),
-            Err(NetError::Dns(DnsError::NoRecordsFound(none))) => match none.response_code {
-                ResponseCode::NoError => Ok(Answer::NoData),
-                ResponseCode::NXDomain => Ok(Answer::NoDomain),
-                other => Err(unknown(other.to_string())),
-            },
+            Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
+                if none.response_code == ResponseCode::NoError {
+                    Ok(Answer::NoData)
+                } else if none.response_code == ResponseCode::NXDomain {
+                    Ok(Answer::NoDomain)
+                } else {
+                    Err(unknown(none.response_code.to_string()))
+                }
+            }
             Err(other) => Err(unknown(other.to_string())),
         }
     }
@@ -141,10 +145,10 @@ fn exchanger(record: &Record) -> Option<MxRecord> {
 
 fn sort_addresses(records: &[Record], four: &mut Vec<Ipv4Addr>, six: &mut Vec<Ipv6Addr>) {
     for record in records {
-        match &record.data {
-            RData::A(a) => four.push(a.0),
-            RData::AAAA(aaaa) => six.push(aaaa.0),
-            _ => {}
+        if let RData::A(a) = &record.data {
+            four.push(a.0);
+        } else if let RData::AAAA(aaaa) = &record.data {
+            six.push(aaaa.0);
         }
     }
 }

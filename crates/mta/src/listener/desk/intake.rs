@@ -216,10 +216,12 @@ impl<S: Spool, D: Directory> Desk<S, D> {
 
 /// What the client hears. Nothing of the disk is told.
 fn reply_to(error: &SpoolError) -> Reply {
-    match error {
-        SpoolError::NoRoom => table::NO_ROOM,
-        SpoolError::TooLarge { .. } => table::TOO_LARGE,
-        _ => table::STORAGE_FAILED,
+    if matches!(error, SpoolError::NoRoom) {
+        table::NO_ROOM
+    } else if matches!(error, SpoolError::TooLarge { .. }) {
+        table::TOO_LARGE
+    } else {
+        table::STORAGE_FAILED
     }
 }
 
