@@ -162,6 +162,8 @@ pub struct Stats {
     pub segments: u64,
     /// Segments that wait to be used again.
     pub spare_segments: u64,
+    /// Times the log was synced since the spool was opened; zero for an engine without a log.
+    pub syncs: u64,
     /// Messages found damaged since the spool was opened.
     pub damaged: u64,
 }

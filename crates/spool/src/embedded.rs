@@ -261,6 +261,7 @@ impl Spool for Embedded {
             octets: Octets(index.octets),
             segments: index.segments.len() as u64,
             spare_segments: index.spare.len() as u64,
+            syncs: index.syncs,
             damaged: index.damaged.len() as u64,
         }
     }

@@ -12,7 +12,7 @@ mod meta;
 mod tests;
 mod wire;
 
-pub(crate) use self::frame::{FOOT, Foot, Frame, HEAD, Head, Stamp, begin};
+pub(crate) use self::frame::{FOOT, FOOT_MARK, Foot, Frame, HEAD, Head, MARK, Stamp, begin};
 pub(crate) use self::meta::{MessageMeta, StateMeta, Store, states_from, states_to};
 pub(crate) use self::wire::{Reader, Writer};
 

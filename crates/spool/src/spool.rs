@@ -13,8 +13,9 @@ pub const LIST_LIMIT: usize = 1000;
 /// Messages that survive a crash. Every engine passes [`crate::contract::suite`].
 ///
 /// A message is committed once, claimed and settled until each of its recipients is delivered or failed, and
-/// then it is gone. Settling survives a killed process; after a power cut the last moments of settling may be
-/// lost, so that an attempt is repeated. What was committed is never lost.
+/// then it is gone. What was committed is never lost. What was settled in the last moments before a crash may
+/// be, so that an attempt is repeated: moments of a sync if the process is killed, a fraction of a second if
+/// the power is cut.
 pub trait Spool: Send + Sync + 'static {
     /// Content on its way in.
     type Draft: Draft;

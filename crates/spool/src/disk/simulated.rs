@@ -283,7 +283,8 @@ impl File {
 
     pub(super) fn write_at(&self, slices: &[IoSlice<'_>], offset: u64) -> io::Result<()> {
         let offset = usize::try_from(offset).map_err(io::Error::other)?;
-        let octets: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+        let mut octets = Vec::with_capacity(slices.iter().map(|slice| slice.len()).sum());
+        slices.iter().for_each(|slice| octets.extend_from_slice(slice));
         self.with(|world, node| {
             let passed = world.step();
             // A call in which the lights go out may still have done its work, or some of it; one behind that
@@ -310,8 +311,8 @@ impl File {
             let octets = world.nodes.get(node).map_or(&[][..], |node| &node.written);
             let rest = octets.get(offset..).unwrap_or_default();
             let length = rest.len().min(buffer.len());
-            for (place, octet) in buffer.iter_mut().zip(rest) {
-                *place = *octet;
+            if let (Some(place), Some(octets)) = (buffer.get_mut(..length), rest.get(..length)) {
+                place.copy_from_slice(octets);
             }
             Ok(length)
         })

@@ -103,6 +103,8 @@ pub(super) struct Index {
     /// Messages with a file of their own whose end is not durable yet.
     pub(super) discarded: Vec<SpoolId>,
     pub(super) octets: u64,
+    /// Times the log was synced.
+    pub(super) syncs: u64,
     /// Where the next record goes in the segment that is being filled.
     pub(super) tail_end: u64,
 }
@@ -121,6 +123,7 @@ impl Index {
             damaged: BTreeSet::new(),
             discarded: Vec::new(),
             octets: 0,
+            syncs: 0,
             tail_end: 0,
         }
     }

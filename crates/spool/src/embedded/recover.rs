@@ -81,7 +81,8 @@ pub(super) fn read(file: &SegmentFile, age: Age) -> Result<SegmentRead, SpoolErr
         sealed: scan.sealed.is_some(),
         ..SegmentRead::default()
     };
-    let open = age == Age::Last && scan.sealed.is_none();
+    // Also one with a seal: that may have been written with what was torn before it.
+    let open = age == Age::Last;
     let damage =
         |id, part, offset: usize| Damage { id, part, file: file.path.clone(), offset: Octets(offset as u64) };
     for record in &scan.records {

@@ -6,7 +6,7 @@ use gatepost_mail::SpoolId;
 
 use super::segment::HEADER;
 use crate::DamagedPart;
-use crate::record::{FOOT, Foot, HEAD, Head, Kind, MessageMeta, Stamp, Store};
+use crate::record::{FOOT, FOOT_MARK, Foot, HEAD, Head, Kind, MARK, MessageMeta, Stamp, Store};
 
 const STEP: usize = 8;
 
@@ -157,20 +157,20 @@ fn usable(whole: &[u8], at: usize, foot: Foot) -> Record {
 }
 
 /// What comes next behind something unreadable at `from`: a head, or the foot of the record whose head that was.
+///
+/// Both hold the mark at a multiple of eight, so little is looked at twice.
 fn search(octets: &[u8], from: usize, stamp: Stamp) -> Option<Found> {
-    (from + STEP..octets.len() + 1)
-        .step_by(STEP)
-        .find_map(|at| record_before(octets, from..at, stamp).or_else(|| record_at(octets, at, stamp)))
+    let steps = octets.get(from..)?.chunks_exact(STEP).enumerate().skip(1);
+    let marked = steps.filter(|(_, octets)| octets.starts_with(&MARK)).map(|(step, _)| from + step * STEP);
+    marked.into_iter().find_map(|at| {
+        let behind = at + FOOT - FOOT_MARK;
+        record_before(octets, from..behind, stamp).or_else(|| record_at(octets, at, stamp))
+    })
 }
 
 /// The record that ends at the end of a range and begins within it.
 fn record_before(octets: &[u8], range: Range<usize>, stamp: Stamp) -> Option<Found> {
     let last = octets.get(range.clone())?;
-    let foot_at = last.len().checked_sub(FOOT)?;
-    // Cheap before dear: nearly every place fails here.
-    if last.get(foot_at + 32..foot_at + 34)? != b"gp" {
-        return None;
-    }
     let foot = Foot::read(last, stamp)?;
     let start = last.len().checked_sub(foot.total)?;
     Some(Found::Record(usable(last.get(start..)?, range.start + start, foot)))

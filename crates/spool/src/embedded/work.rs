@@ -121,7 +121,7 @@ pub(super) async fn settle(
         Some(told) => shared.told(told).await,
         None => {
             shared.drive().await;
-            Ok(())
+            shared.check()
         }
     }
 }
@@ -204,23 +204,40 @@ pub(super) async fn content(shared: &Arc<Shared>, id: SpoolId) -> Result<Content
 
 pub(super) async fn entry(shared: &Arc<Shared>, id: SpoolId) -> Result<Option<Entry>, SpoolError> {
     shared.check()?;
-    let Some(lookup) = shared.index().lookup(id) else { return Ok(None) };
-    let found = look(shared, &lookup).await?;
-    Ok(show(&shared.index(), id, found))
+    for _ in 0..TRIES {
+        let Some(lookup) = shared.index().lookup(id) else { return Ok(None) };
+        let found = look(shared, &lookup).await?;
+        if let Shown::Entry(entry) = show(&shared.index(), &lookup, found) {
+            return Ok(entry);
+        }
+    }
+    Err(SpoolError::Stale { id })
 }
 
-/// A message for operators; nothing if it is gone by now.
-fn show(index: &Index, id: SpoolId, found: Found) -> Option<Entry> {
-    let message = index.ledger.get(id)?;
-    let whys = index.loose.get(&id).map_or(&found.whys, |loose| &loose.whys);
-    Some(Entry {
+/// What came of showing a message.
+enum Shown {
+    /// As it is; nothing if it is gone by now.
+    Entry(Option<Entry>),
+    /// It was written anew while it was read.
+    Changed,
+}
+
+fn show(index: &Index, lookup: &Lookup, found: Found) -> Shown {
+    let id = lookup.id;
+    let Some(message) = index.ledger.get(id) else { return Shown::Entry(None) };
+    let whys = match index.loose.get(&id) {
+        Some(loose) => &loose.whys,
+        None if message.place == lookup.kept => &found.whys,
+        None => return Shown::Changed,
+    };
+    Shown::Entry(Some(Entry {
         id,
         size: Octets(message.place.size),
         held: message.standing.held(),
         recipients: ledger::shown(&message.states, whys),
         leased: index.ledger.leased(id),
         envelope: found.envelope,
-    })
+    }))
 }
 
 pub(super) async fn list(
@@ -240,17 +257,26 @@ pub(super) async fn list(
             .collect()
     };
     let read = shared.blocking(move || {
-        let read =
-            |(lookup, found): (Lookup, Option<Found>)| (lookup.id, found.map_or_else(|| lookup.read(), Ok));
+        let read = |(lookup, found): (Lookup, Option<Found>)| {
+            let found = found.map_or_else(|| lookup.read(), Ok);
+            (lookup, found)
+        };
         lookups.into_iter().map(read).collect::<Vec<_>>()
     });
     let mut entries = Vec::new();
-    for (id, found) in read.await? {
-        match found {
-            Ok(found) => entries.extend(show(&shared.index(), id, found)),
-            Err(SpoolError::Damaged { .. }) => shared.damaged(id),
+    for (lookup, found) in read.await? {
+        let shown = match found {
+            Ok(found) => show(&shared.index(), &lookup, found),
+            Err(SpoolError::Damaged { id, .. }) => {
+                shared.damaged(id);
+                continue;
+            }
             Err(error) => return Err(error),
-        }
+        };
+        entries.extend(match shown {
+            Shown::Entry(entry) => entry,
+            Shown::Changed => self::entry(shared, lookup.id).await?,
+        });
     }
     Ok(entries)
 }

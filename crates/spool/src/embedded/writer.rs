@@ -26,6 +26,8 @@ pub(super) struct Writer {
     tail: Tail,
     /// Which sync makes durable what is written now.
     epoch: u64,
+    /// Since the start.
+    syncs: u64,
     batch: Vec<(Option<Spot>, Job)>,
     /// Where the batch begins.
     start: u64,
@@ -57,7 +59,15 @@ type Replies = Vec<oneshot::Sender<Result<(), SpoolError>>>;
 impl Writer {
     pub(super) const fn new(tail: Tail, epoch: u64) -> Self {
         let start = tail.end;
-        Self { tail, epoch, batch: Vec::new(), start, written: Written::AllDurable, backlog: Vec::new() }
+        Self {
+            tail,
+            epoch,
+            syncs: 0,
+            batch: Vec::new(),
+            start,
+            written: Written::AllDurable,
+            backlog: Vec::new(),
+        }
     }
 
     pub(super) const fn written(&self) -> Written {
@@ -174,6 +184,7 @@ impl Writer {
         if (asked || least == Durable::Now) && self.written == Written::SomeNot {
             self.tail.file.sync()?;
             self.epoch += 1;
+            self.syncs += 1;
             self.written = Written::AllDurable;
         }
         self.take_in(shared);
@@ -185,6 +196,7 @@ impl Writer {
         let mut charges = Vec::new();
         let mut index = shared.index();
         index.tail_end = self.tail.end;
+        index.syncs = self.syncs;
         for (spot, mut job) in self.batch.drain(..) {
             replies.extend(job.reply.take());
             if let Some(spot) = spot {

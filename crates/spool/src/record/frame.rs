@@ -12,7 +12,10 @@ pub(crate) const HEAD: usize = 40;
 pub(crate) const FOOT: usize = 48;
 /// Each record begins at a multiple of this.
 const ALIGNMENT: usize = 8;
-const MARK: [u8; 2] = *b"gp";
+/// What a head begins with, and a foot holds.
+pub(crate) const MARK: [u8; 2] = *b"gp";
+/// Where a foot holds it.
+pub(crate) const FOOT_MARK: usize = 32;
 /// The version of the stored form.
 const VERSION: u8 = 1;
 
