@@ -6,9 +6,12 @@ pub mod check;
 pub mod console;
 pub mod explain;
 pub mod failure;
+pub mod init;
 pub mod password;
 pub mod place;
 pub mod queue;
+pub mod send;
+pub mod serve;
 pub mod shell;
 pub mod trace;
 
@@ -40,6 +43,10 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run the server.
+    Serve(serve::ServeArguments),
+    /// Write a first configuration, and say which DNS records to publish.
+    Init(init::InitArguments),
     /// Look at the configuration only: every error with its line and the mend, and what weakens.
     Check(check::CheckArguments),
     /// Add, change and list the accounts that may log in.
@@ -50,6 +57,8 @@ pub enum Command {
     Queue(queue::QueueArguments),
     /// Tell the story of one message, from connect to its end, or of one session.
     Trace(trace::TraceArguments),
+    /// Hand a message in at a server.
+    Send(Box<send::SendArguments>),
     /// Make AUTH lines for a session typed by hand.
     B64(b64::B64Arguments),
     /// Write the completions of a shell.
@@ -107,11 +116,14 @@ fn complain(failure: &Failure, console: &mut Console<'_>) {
 fn dispatch(arguments: &Arguments, console: &mut Console<'_>) -> Outcome {
     let config = arguments.config.as_deref();
     match &arguments.command {
+        Command::Serve(serve) => serve::run(serve, config, console),
+        Command::Init(init) => init::run(init, console),
         Command::Check(_) => check::run(config, console),
         Command::Account(account) => account::run(account, config, console),
         Command::Explain(explain) => explain::run(explain, config, console),
         Command::Queue(queue) => queue::run(queue, config, console),
         Command::Trace(trace) => trace::run(trace, config, console),
+        Command::Send(send) => send::run(send, console),
         Command::B64(b64) => b64::run(b64, console),
         Command::Completions(completions) => shell::completions(completions, console),
         Command::Man(man) => shell::man(man, console),
