@@ -247,11 +247,6 @@ impl<S: Spool, D: Directory> Desk<S, D> {
 }
 
 /// What the client hears, and whether it was a guess.
-#[expect(
-    clippy::match_same_arms,
-    clippy::wildcard_in_or_patterns,
-    reason = "Failure may grow in its own crate"
-)]
 fn ending(failure: Failure) -> Ending {
     let (reply, rule, counts) = match failure {
         Failure::Malformed => (table::AUTH_MALFORMED, "auth.malformed", Counts::Guess),
