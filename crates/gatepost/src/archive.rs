@@ -62,6 +62,21 @@ pub fn story(data_dir: &Path, id: &str) -> io::Result<Story> {
     Ok(Story { id: id.to_owned(), events })
 }
 
+/// The first event of a kind in the event files of a data-dir.
+///
+/// # Errors
+///
+/// What the file system says.
+pub fn first(data_dir: &Path, kind: &str) -> io::Result<Option<Fields>> {
+    let mut found = None;
+    each_event(data_dir, &[kind], |event| {
+        if found.is_none() && story::text(&event, "event") == kind {
+            found = Some(event);
+        }
+    })?;
+    Ok(found)
+}
+
 fn session_of(event: &Fields) -> String {
     story::text(event, "session")
 }

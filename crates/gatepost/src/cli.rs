@@ -10,6 +10,7 @@ pub mod init;
 pub mod password;
 pub mod place;
 pub mod queue;
+pub mod quickstart;
 pub mod send;
 pub mod serve;
 pub mod shell;
@@ -45,6 +46,8 @@ pub struct Arguments {
 pub enum Command {
     /// Run the server.
     Serve(serve::ServeArguments),
+    /// Start a throw-away instance, show a message in and out and two refusals, then serve.
+    Quickstart(quickstart::QuickstartArguments),
     /// Write a first configuration, and say which DNS records to publish.
     Init(init::InitArguments),
     /// Look at the configuration only: every error with its line and the mend, and what weakens.
@@ -117,6 +120,7 @@ fn dispatch(arguments: &Arguments, console: &mut Console<'_>) -> Outcome {
     let config = arguments.config.as_deref();
     match &arguments.command {
         Command::Serve(serve) => serve::run(serve, config, console),
+        Command::Quickstart(quickstart) => quickstart::run(quickstart, console),
         Command::Init(init) => init::run(init, console),
         Command::Check(_) => check::run(config, console),
         Command::Account(account) => account::run(account, config, console),

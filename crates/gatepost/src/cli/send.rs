@@ -46,6 +46,22 @@ pub struct SendArguments {
     /// A recipient; may be given again.
     #[arg(long, value_name = "B", required = true)]
     pub to: Vec<String>,
+    /// How the channel is secured.
+    #[command(flatten)]
+    pub tls: TlsArguments,
+    /// The name to give the server [default: localhost].
+    #[arg(long, value_name = "NAME", default_value = "localhost")]
+    pub helo: String,
+    /// Show what was said, secrets struck out.
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// The message [default: standard input].
+    pub file: Option<PathBuf>,
+}
+
+/// How the channel is secured.
+#[derive(Debug, Args)]
+pub struct TlsArguments {
     /// How TLS begins [default: implicit on port 465, else starttls].
     #[arg(long, value_enum)]
     pub tls: Option<TlsBegin>,
@@ -55,14 +71,6 @@ pub struct SendArguments {
     /// Take any certificate. For tests only.
     #[arg(long)]
     pub insecure: bool,
-    /// The name to give the server [default: localhost].
-    #[arg(long, value_name = "NAME", default_value = "localhost")]
-    pub helo: String,
-    /// Show what was said, secrets struck out.
-    #[arg(short, long)]
-    pub verbose: bool,
-    /// The message [default: standard input].
-    pub file: Option<PathBuf>,
 }
 
 /// How TLS begins.
@@ -104,7 +112,7 @@ fn submission(arguments: &SendArguments) -> Result<Submission, Failure> {
     let usage = |what: &str, text: &str, cause: gatepost_mail::AddressError| {
         Failure::usage(format!("{what} {text}: {cause}"))
     };
-    let tls = match arguments.tls {
+    let tls = match arguments.tls.tls {
         Some(TlsBegin::Starttls) => ListenerTls::StartTls,
         Some(TlsBegin::Implicit) => ListenerTls::Implicit,
         Some(TlsBegin::Off) => ListenerTls::Off,
@@ -119,8 +127,8 @@ fn submission(arguments: &SendArguments) -> Result<Submission, Failure> {
     });
     Ok(Submission {
         server,
-        name: (!arguments.insecure).then_some(host),
-        trust: arguments.ca.clone(),
+        name: (!arguments.tls.insecure).then_some(host),
+        trust: arguments.tls.ca.clone(),
         tls,
         hello: Domain::parse(&arguments.helo).map_err(|cause| usage("--helo", &arguments.helo, cause))?,
         mechanism: arguments.mechanism,

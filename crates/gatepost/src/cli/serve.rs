@@ -118,14 +118,14 @@ async fn until_the_end(running: &Running, signals: &mut Signals) -> Status {
 }
 
 /// The signals that we listen to.
-struct Signals {
+pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
 }
 
 impl Signals {
-    fn listen() -> Result<Self, Failure> {
+    pub(super) fn listen() -> Result<Self, Failure> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -133,7 +133,8 @@ impl Signals {
         })
     }
 
-    async fn end(&mut self) {
+    /// Resolves when we are told to end.
+    pub(super) async fn end(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
