@@ -14,6 +14,7 @@ mod fixed;
 mod logins;
 
 mod address;
+mod config;
 mod downgrade;
 mod header;
 mod notice;
@@ -28,6 +29,7 @@ mod xtext;
 
 pub use address::address;
 pub use choices::Chance;
+pub use config::config;
 pub use downgrade::downgrade;
 pub use header::header;
 pub use notice::notice;
@@ -52,6 +54,7 @@ pub struct Target {
 /// All targets, by name.
 pub const TARGETS: &[Target] = &[
     Target { name: "address", run: address },
+    Target { name: "config", run: config },
     Target { name: "downgrade", run: downgrade },
     Target { name: "header", run: header },
     Target { name: "notice", run: notice },

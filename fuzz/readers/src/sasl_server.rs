@@ -95,14 +95,16 @@ fn verifier(user: &str, hash: ScramHash) -> ScramVerifier {
 fn earned(mechanism: Mechanism, right: Right, said: &[&[u8]]) -> bool {
     match mechanism {
         Mechanism::Plain | Mechanism::Login => right == Right::Yes,
-        Mechanism::CramMd5
-        | Mechanism::ScramSha1
+        // The name may be spelt in any way that is prepared to it, and the digest in capitals.
+        Mechanism::CramMd5 => logins::talk(mechanism)
+            .to_server
+            .concat()
+            .rsplit(|octet| *octet == b' ')
+            .next()
+            .is_some_and(|digest| said.concat().to_ascii_lowercase().ends_with(digest)),
+        Mechanism::ScramSha1
         | Mechanism::ScramSha256
         | Mechanism::ScramSha1Plus
-        | Mechanism::ScramSha256Plus => {
-            let talk = logins::talk(mechanism);
-            // An initial response of no octets, where the client has nothing to say first; the digest in capitals.
-            said.concat().eq_ignore_ascii_case(&talk.to_server.concat())
-        }
+        | Mechanism::ScramSha256Plus => said.concat() == logins::talk(mechanism).to_server.concat(),
     }
 }

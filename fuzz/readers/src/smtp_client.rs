@@ -85,7 +85,9 @@ fn play<'a>(head: &Head, food: &'a [u8], mut cut: impl FnMut(&mut &'a [u8]) -> &
     driver.ended();
     let transcript = session.transcript().to_string();
     assert!(transcript.len() <= LONGEST_TRANSCRIPT, "{} octets of transcript", transcript.len());
-    assert!(!transcript.contains(driver::SECRET_CODED), "a secret in the transcript");
+    // A server may guess it, and is quoted.
+    let mut said = transcript.lines().filter(|line| line.starts_with("C: "));
+    assert!(!said.any(|line| line.contains(driver::SECRET_CODED)), "a secret in the transcript");
     driver
 }
 

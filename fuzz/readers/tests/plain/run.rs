@@ -76,6 +76,11 @@ fn address() {
 }
 
 #[test]
+fn config() {
+    plain("config");
+}
+
+#[test]
 fn downgrade() {
     plain("downgrade");
 }
