@@ -50,7 +50,7 @@ impl fmt::Display for Octets {
             n if n >= 1 << 10 => (1 << 10, "KiB"),
             n => return write!(f, "{n} octets"),
         };
-        if self.0 % unit == 0 {
+        if self.0.is_multiple_of(unit) {
             write!(f, "{} {name}", self.0 / unit)
         } else {
             write!(f, "{}.{} {name}", self.0 / unit, self.0 % unit * 10 / unit)
