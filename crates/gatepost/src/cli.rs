@@ -11,6 +11,7 @@ pub mod password;
 pub mod place;
 pub mod queue;
 pub mod quickstart;
+pub mod reference;
 pub mod send;
 pub mod serve;
 pub mod shell;
@@ -45,24 +46,45 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the server.
+    ///
+    /// SIGTERM and SIGINT drain: no new sessions, what has begun may end within 30 seconds; a second one ends at
+    /// once. SIGHUP reads the configuration and the certificate again; a bad new one is told and the old one
+    /// stays in force.
     Serve(serve::ServeArguments),
     /// Start a throw-away instance, show a message in and out and two refusals, then serve.
+    ///
+    /// Everything is on loopback and in one folder: delete it when you have seen enough.
     Quickstart(quickstart::QuickstartArguments),
     /// Write a first configuration, and say which DNS records to publish.
+    ///
+    /// Nothing that is there already is replaced.
     Init(init::InitArguments),
     /// Look at the configuration only: every error with its line and the mend, and what weakens.
+    ///
+    /// No socket is opened and nothing is written.
     Check(check::CheckArguments),
     /// Add, change and list the accounts that may log in.
+    ///
+    /// An account logs in with its address, and receives mail at it if the domain is ours. A running server sees
+    /// every change at once.
     Account(account::AccountArguments),
     /// Say what would be decided, and by which rule; nothing is sent.
     Explain(explain::ExplainArguments),
     /// List and change the messages that wait.
+    ///
+    /// These are the messages that are not done: not delivered to each recipient, nor given up, nor removed.
     Queue(queue::QueueArguments),
     /// Tell the story of one message, from connect to its end, or of one session.
+    ///
+    /// The events in data-dir are read; the server need not run.
     Trace(trace::TraceArguments),
     /// Hand a message in at a server.
+    ///
+    /// The message is FILE, or standard input, as it is: a header, an empty line, a body. Line ends become CRLF.
     Send(Box<send::SendArguments>),
     /// Make AUTH lines for a session typed by hand.
+    ///
+    /// The password is read from standard input: arguments can be seen by every user of the machine.
     B64(b64::B64Arguments),
     /// Write the completions of a shell.
     Completions(shell::CompletionsArguments),

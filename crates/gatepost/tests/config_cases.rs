@@ -4,6 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use gatepost::cli;
 use gatepost::config::{self, Surroundings};
 use gatepost::report;
 
@@ -81,8 +82,11 @@ fn the_examples_load() -> io::Result<()> {
 }
 
 #[test]
-fn the_reference_page_is_current() -> io::Result<()> {
-    let difference = difference(&config::reference::page(), &folder("docs/configuration.md"))?;
-    assert_eq!(difference, None, "run this test once with GATEPOST_BLESS=1");
+fn the_reference_pages_are_current() -> io::Result<()> {
+    let pages =
+        [(config::reference::page(), "docs/configuration.md"), (cli::reference::page(), "docs/cli.md")];
+    for (page, path) in pages {
+        assert_eq!(difference(&page, &folder(path))?, None, "run this test once with GATEPOST_BLESS=1");
+    }
     Ok(())
 }

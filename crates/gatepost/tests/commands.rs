@@ -1,0 +1,242 @@
+//! The program as people run it: arguments in, text and exit status out. What a running server does is shown
+//! beside the servers of others, in `interop`.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+const CONFIGURATION: &str = r#"
+hostname = "mail.example.org"
+data-dir = "data"
+
+[listener.mx]
+bind = ["127.0.0.1:0"]
+role = "mx"
+tls = "off"
+
+[listener.submission]
+bind = ["127.0.0.1:2587"]
+role = "submission"
+tls = "off"
+
+[domain."example.org"]
+deliver = "maildir:mail/{local-part}"
+"#;
+
+/// A folder with a configuration, for one test.
+struct Site(TempDir);
+
+struct Said {
+    out: String,
+    err: String,
+    status: Option<i32>,
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        let text = |octets: Vec<u8>| String::from_utf8_lossy(&octets).into_owned();
+        Self { out: text(output.stdout), err: text(output.stderr), status: output.status.code() }
+    }
+}
+
+impl Site {
+    fn new(configuration: &str) -> io::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        fs::write(folder.path().join("gatepost.toml"), configuration)?;
+        Ok(Self(folder))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn run(&self, arguments: &[&str]) -> io::Result<Said> {
+        self.run_with(arguments, "")
+    }
+
+    fn run_with(&self, arguments: &[&str], input: &str) -> io::Result<Said> {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_gatepost"))
+            .args(arguments)
+            .current_dir(self.path())
+            .env_remove("GATEPOST_CONFIG")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // A command that does not read it may have ended already.
+            let _ = stdin.write_all(input.as_bytes());
+        }
+        child.wait_with_output().map(Said::from)
+    }
+}
+
+#[test]
+fn the_exit_status_tells_how_it_went() -> io::Result<()> {
+    let site = Site::new(CONFIGURATION)?;
+    let broken = Site::new("hostnam = 1\n")?;
+    let rows: [(&Site, &[&str], i32); 13] = [
+        (&site, &["check"], 0),
+        (&broken, &["check"], 78),
+        (&broken, &["queue", "list"], 78),
+        (&broken, &["serve"], 78),
+        (&site, &[], 2),
+        (&site, &["frobnicate"], 2),
+        (&site, &["--help"], 0),
+        (&site, &["trace", "not-an-id"], 2),
+        (&site, &["trace", "0000000000001"], 1),
+        (&site, &["account", "show", "nobody@example.org"], 1),
+        (&site, &["queue", "retry"], 2),
+        (&site, &["-c", "elsewhere.toml", "check"], 78),
+        (&site, &["account", "add", "ada@example.org"], 2),
+    ];
+    // The spool of the one that has the right to be asked about it.
+    fs::create_dir_all(site.path().join("data/spool"))?;
+    for (site, arguments, want) in rows {
+        let said = site.run(arguments)?;
+        assert_eq!(said.status, Some(want), "{arguments:?}: {}{}", said.out, said.err);
+    }
+    Ok(())
+}
+
+#[test]
+fn check_shows_line_column_caret_and_mend() -> io::Result<()> {
+    let site = Site::new("hostname = \"mail.example.org\"\ndatadir = \"data\"\n")?;
+    let said = site.run(&["check"])?;
+    let want = "\
+error: unknown key `datadir`
+   ┌─ gatepost.toml:2:1
+ 2 │ datadir = \"data\"
+   │ ^^^^^^^ not a key at the top of the file
+   = mend: write `data-dir`
+
+gatepost.toml cannot be used: 1 error, no warnings
+";
+    assert_eq!(said.out, want);
+    let told: serde_json::Value = serde_json::from_str(&site.run(&["--json", "check"])?.out)?;
+    assert_eq!(told["ok"], false);
+    assert_eq!((&told["faults"][0]["line"], &told["faults"][0]["column"]), (&2.into(), &1.into()));
+    assert_eq!(told["faults"][0]["mend"], "write `data-dir`");
+    Ok(())
+}
+
+#[test]
+fn the_configuration_is_found_where_it_should_be() -> io::Result<()> {
+    let (here, there) = (Site::new(CONFIGURATION)?, Site::new(CONFIGURATION)?);
+    let named = there.path().join("gatepost.toml");
+    assert!(here.run(&["check"])?.out.starts_with("gatepost.toml is in order"));
+    let said = Command::new(env!("CARGO_BIN_EXE_gatepost"))
+        .arg("check")
+        .env("GATEPOST_CONFIG", &named)
+        .current_dir(here.path())
+        .output()?;
+    assert!(Said::from(said).out.starts_with(&format!("{} is in order", named.display())));
+    Ok(())
+}
+
+#[test]
+fn an_account_lives_from_add_to_remove() -> io::Result<()> {
+    let site = Site::new(CONFIGURATION)?;
+    let secret = "correct horse battery";
+    let add = ["account", "add", "Ada@Example.org", "--password-stdin", "--allow", "cram-md5"];
+    assert_eq!(site.run_with(&add, secret)?.out, "ada@example.org added\n");
+    let again = site.run_with(&add, secret)?;
+    assert_eq!(again.status, Some(1));
+    let show = |site: &Site| -> io::Result<serde_json::Value> {
+        Ok(serde_json::from_str(&site.run(&["--json", "account", "show", "ada@example.org"])?.out)?)
+    };
+    assert_eq!(show(&site)?["state"], "active");
+    assert!(show(&site)?["mechanisms"].to_string().contains("CRAM-MD5"));
+    site.run(&["account", "suspend", "ada@example.org"])?;
+    assert_eq!(show(&site)?["state"], "suspended");
+    site.run(&["account", "resume", "ada@example.org"])?;
+    assert_eq!(show(&site)?["state"], "active");
+    let listed = site.run(&["account", "list"])?.out;
+    assert!(listed.contains("ada@example.org"), "{listed}");
+    assert!(!format!("{listed}{}{}", again.out, again.err).contains(secret));
+    assert_eq!(site.run(&["account", "remove", "ada@example.org"])?.status, Some(0));
+    assert_eq!(site.run(&["account", "remove", "ada@example.org"])?.status, Some(1));
+    Ok(())
+}
+
+#[test]
+fn explain_names_the_rule_and_sends_nothing() -> io::Result<()> {
+    let site = Site::new(CONFIGURATION)?;
+    let ask = |arguments: &[&str]| -> io::Result<(Option<i32>, Vec<String>)> {
+        let said = site.run(&[&["--json", "explain", "--client", "192.0.2.1"], arguments].concat())?;
+        let told: serde_json::Value = serde_json::from_str(&said.out)?;
+        let findings = told["findings"].as_array().cloned().unwrap_or_default();
+        let rules = findings.iter().map(|finding| finding["rule"].as_str().unwrap_or_default().to_owned());
+        Ok((said.status, rules.collect()))
+    };
+    let (status, rules) = ask(&["--from", "a@elsewhere.example", "--to", "x@elsewhere.example"])?;
+    assert_eq!((status, rules.last().map(String::as_str)), (Some(1), Some("relay.denied")));
+    // Asking makes no accounts: without any, nobody knows, and unknown puts off.
+    assert!(!site.path().join("data").exists());
+    let (status, rules) = ask(&["--from", "a@elsewhere.example", "--to", "ada@example.org"])?;
+    assert_eq!((status, rules.last().map(String::as_str)), (Some(1), Some("relay.unknown")));
+    site.run_with(&["account", "add", "ada@example.org", "--password-stdin"], "secret")?;
+    let (status, rules) = ask(&["--from", "a@elsewhere.example", "--to", "ada@example.org"])?;
+    assert_eq!((status, rules.contains(&"relay.hosted".to_owned())), (Some(0), true));
+    let (status, rules) =
+        ask(&["--as", "ada@example.org", "--from", "eve@example.org", "--to", "x@elsewhere.example"])?;
+    assert_eq!(status, Some(1), "{rules:?}");
+    let (status, rules) = ask(&["--port", "2587", "--from", "a@example.org", "--to", "x@elsewhere.example"])?;
+    assert_eq!((status, rules.last().map(String::as_str)), (Some(1), Some("sender.login-first")));
+    let wrong = site.run(&["explain", "--client", "192.0.2.1", "--port", "9", "--from", "<>", "--to", "a@b.c"])?;
+    assert_eq!(wrong.status, Some(2));
+    Ok(())
+}
+
+#[test]
+fn the_queue_is_read_without_a_server() -> io::Result<()> {
+    let site = Site::new(CONFIGURATION)?;
+    assert_eq!(site.run(&["queue", "list"])?.status, Some(1));
+    fs::create_dir_all(site.path().join("data/spool"))?;
+    let said = site.run(&["queue", "list"])?;
+    assert_eq!((said.out.as_str(), said.status), ("the queue is empty\n", Some(0)), "{}", said.err);
+    assert_eq!(site.run(&["--json", "queue", "list"])?.out, "[]\n");
+    let gone = site.run(&["queue", "hold", "0000000000001"])?;
+    assert_eq!(gone.status, Some(1), "{}", gone.err);
+    assert!(gone.err.contains("there is no message 0000000000001"), "{}", gone.err);
+    Ok(())
+}
+
+#[test]
+fn completions_and_manual_pages_know_every_command() -> io::Result<()> {
+    let site = Site::new(CONFIGURATION)?;
+    let commands = ["serve", "quickstart", "init", "check", "account", "explain", "queue", "trace", "send"];
+    for shell in ["bash", "zsh", "fish"] {
+        let said = site.run(&["completions", shell])?;
+        assert!(commands.iter().all(|command| said.out.contains(command)), "{shell}");
+    }
+    assert_eq!(site.run(&["man", "pages"])?.status, Some(0));
+    for command in commands {
+        let page = fs::read_to_string(site.path().join(format!("pages/gatepost-{command}.1")))?;
+        assert!(page.contains(".TH gatepost"), "{command}");
+    }
+    Ok(())
+}
+
+#[test]
+fn quickstart_shows_a_message_and_two_refusals() -> io::Result<()> {
+    let site = Site::new("")?;
+    let said = site.run(&["quickstart", "--once", "--dir", "show"])?;
+    assert_eq!(said.status, Some(0), "{}{}", said.out, said.err);
+    for part in
+        ["SCRAM-SHA-256-PLUS", "delivered to <bob@quickstart.example>", "sender.login-first", "relay.denied"]
+    {
+        assert!(said.out.contains(part), "{part} is missing in\n{}", said.out);
+    }
+    let mail = fs::read_dir(site.path().join("show/mail/bob/new"))?.count();
+    assert_eq!(mail, 1);
+    // Done again, it replaces its own folder; it leaves any other alone.
+    assert_eq!(site.run(&["quickstart", "--once", "--dir", "show"])?.status, Some(0));
+    let refused = site.run(&["quickstart", "--once", "--dir", "."])?;
+    assert_eq!(refused.status, Some(1));
+    assert!(site.path().join("gatepost.toml").exists());
+    Ok(())
+}
