@@ -199,27 +199,46 @@ impl Reload for Reloading {
 /// When a file was changed, and its size: what tells one certificate from the next.
 type Mark = Option<(SystemTime, u64)>;
 
-/// Puts a new certificate in force once it has rested for one turn, so that a half-written one is not read.
+/// Certificate and key as they were when last looked at.
+struct Watched {
+    in_force: [Mark; 2],
+    seen: [Mark; 2],
+}
+
+impl Watched {
+    const fn new(marks: [Mark; 2]) -> Self {
+        Self { in_force: marks, seen: marks }
+    }
+
+    /// Whether there are new ones that have rested for a turn: a half-written file is not read.
+    fn turn(&mut self, now: [Mark; 2]) -> bool {
+        let rested = now == self.seen && now.iter().all(Option::is_some);
+        self.seen = now;
+        let new = rested && now != self.in_force;
+        if new {
+            self.in_force = now;
+        }
+        new
+    }
+}
+
+/// Puts new certificates in force, so that nobody needs to think of a signal when one is renewed.
 async fn watch_certificate(reloading: Arc<Reloading>, mut ended: watch::Receiver<bool>) {
     let mut turns = tokio::time::interval(CERTIFICATE_WATCH);
-    let mut in_force = marks(&reloading.settings().tls);
-    let mut seen = in_force;
+    let mut watched = Watched::new(marks(&reloading.settings().tls));
     loop {
         tokio::select! {
             _ = turns.tick() => {}
             _ = ended.wait_for(|ended| *ended) => return,
         }
         let settings = reloading.settings();
-        let now = marks(&settings.tls);
-        if now != in_force && now == seen {
-            in_force = now;
+        if watched.turn(marks(&settings.tls)) {
             let what = match reloading.put_in_force(settings) {
                 Ok(()) => What::Reloaded,
                 Err(ControlError(cause)) => What::ReloadRefused { cause },
             };
             reloading.events.emit(None, None, what);
         }
-        seen = now;
     }
 }
 
@@ -229,4 +248,30 @@ fn marks(tls: &Option<TlsFiles>) -> [Mark; 2] {
         Some((found.modified().ok()?, found.len()))
     };
     tls.as_ref().map_or([None; 2], |files| [mark(&files.certificate), mark(&files.private_key)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_certificate_counts_once_it_has_rested() {
+        let mark = |size: u64| Some((SystemTime::UNIX_EPOCH, size));
+        let (old, half, new) = ([mark(1), mark(1)], [mark(2), mark(1)], [mark(2), mark(2)]);
+        let mut watched = Watched::new(old);
+        let turns = [
+            ("nothing happened", old, false),
+            ("half of it is there", half, false),
+            ("the rest came", new, false),
+            ("it rested", new, true),
+            ("it is in force already", new, false),
+            ("the key is gone", [mark(2), None], false),
+            ("it stays away", [mark(2), None], false),
+            ("it is back as it was", new, false),
+            ("still", new, false),
+        ];
+        for (name, now, want) in turns {
+            assert_eq!(watched.turn(now), want, "{name}");
+        }
+    }
 }

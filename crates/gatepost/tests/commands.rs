@@ -205,6 +205,53 @@ fn the_queue_is_read_without_a_server() -> io::Result<()> {
     Ok(())
 }
 
+/// Puts a message into the spool of a site that does not run.
+async fn queue_message(site: &Site, to: &str) -> Result<String, Box<dyn std::error::Error>> {
+    use gatepost_mail::{Body, Ending, Envelope, ForwardPath, International, Principal, Recipient};
+    use gatepost_mail::{ReversePath, SessionId};
+    use gatepost_spool::{Draft as _, Embedded, EmbeddedSettings, Spool as _};
+
+    let now = gatepost_mta::event::now();
+    let (spool, _) = Embedded::open(&site.path().join("data/spool"), EmbeddedSettings::default(), now)?;
+    let mut draft = spool.draft().await?;
+    draft.write(b"Subject: hello\r\n\r\n").await?;
+    let envelope = Envelope {
+        reverse_path: ReversePath::parse("<ada@example.org>")?,
+        recipients: vec![Recipient::new(ForwardPath::parse(to)?)],
+        body: Body::SevenBit,
+        ending: Ending::Line,
+        international: International::No,
+        returns: None,
+        envelope_id: None,
+        principal: Principal::Account("ada@example.org".into()),
+        session: SessionId::from_number(7),
+        received: now,
+    };
+    Ok(draft.commit(envelope, now).await?.to_string())
+}
+
+#[tokio::test]
+async fn what_operators_do_to_a_message_is_in_its_story() -> Result<(), Box<dyn std::error::Error>> {
+    let site = Site::new(CONFIGURATION)?;
+    fs::create_dir_all(site.path().join("data"))?;
+    let id = queue_message(&site, "<bob@example.net>").await?;
+    let other = queue_message(&site, "<eve@example.com>").await?;
+    assert_eq!(site.run(&["queue", "hold", &id])?.out, "1 message held\n");
+    let held = site.run(&["--json", "queue", "list", "--state", "held"])?.out;
+    assert!(held.contains(&id) && !held.contains(&other), "{held}");
+    assert_eq!(site.run(&["queue", "retry", "--all"])?.out, "2 messages retried\n");
+    assert_eq!(site.run(&["queue", "remove", "--to", "example.net"])?.out, "1 message removed\n");
+    let left = site.run(&["queue", "list"])?.out;
+    assert!(left.contains(&other) && !left.contains(&id), "{left}");
+    let story = site.run(&["trace", &id])?.out;
+    let told: Vec<_> = ["held", "retried", "removed"]
+        .iter()
+        .filter(|done| story.contains(&format!("the message was {done} by ")))
+        .collect();
+    assert_eq!(told.len(), 3, "{story}");
+    Ok(())
+}
+
 #[test]
 fn completions_and_manual_pages_know_every_command() -> io::Result<()> {
     let site = Site::new(CONFIGURATION)?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 use gatepost_directory::{Account, AccountError, Embedded, NewAccount, PasswordChange, SendsAs};
-use gatepost_sasl::Mechanism;
+use gatepost_sasl::{Mechanism, Secret};
 use serde_json::{Value, json};
 
 use super::console::{Console, Format};
@@ -89,8 +89,9 @@ fn mechanism(name: &str) -> Result<Mechanism, String> {
 }
 
 impl PasswordArguments {
-    const fn from(&self) -> From {
-        if self.password_stdin { From::StandardInput } else { From::Terminal }
+    fn read(&self) -> Result<Secret, Failure> {
+        let from = if self.password_stdin { From::StandardInput } else { From::TerminalTwice };
+        password::read(from)
     }
 }
 
@@ -104,7 +105,7 @@ pub(super) fn run(arguments: &AccountArguments, config: Option<&Path>, console: 
     let directory = place::accounts(&place::load(config)?.configuration)?;
     match &arguments.command {
         AccountCommand::Add { address, password, sends_as } => {
-            let secret = password::read(password.from())?;
+            let secret = password.read()?;
             let mut new = NewAccount::new(address, secret, gatepost_mta::event::now());
             new.allow.clone_from(&password.allow);
             new.sends_as.clone_from(sends_as);
@@ -115,7 +116,7 @@ pub(super) fn run(arguments: &AccountArguments, config: Option<&Path>, console: 
             // Nobody types a new password twice to hear then that there is no such account.
             directory.show(address)?;
             let allow = (!password.allow.is_empty()).then(|| password.allow.clone());
-            let secret = password::read(password.from())?;
+            let secret = password.read()?;
             let changed = gatepost_mta::event::now();
             directory.set_password(address, &PasswordChange { password: secret, allow, changed })?;
             done(console, &directory.show(address)?, "has a new password")

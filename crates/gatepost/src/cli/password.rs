@@ -12,8 +12,10 @@ use super::failure::Failure;
 pub enum From {
     /// The first line of standard input.
     StandardInput,
-    /// Typed twice at the terminal.
+    /// Typed at the terminal: a password that there is already.
     Terminal,
+    /// Typed twice at the terminal: a new password.
+    TerminalTwice,
 }
 
 /// Reads a password.
@@ -22,15 +24,20 @@ pub enum From {
 ///
 /// When there is no terminal to ask at, or what was typed differs.
 pub fn read(from: From) -> Result<Secret, Failure> {
+    let there = io::stdin().is_terminal();
     match from {
         From::StandardInput => read_line(),
-        From::Terminal if !io::stdin().is_terminal() => {
+        From::Terminal if !there => Err(Failure::usage("there is no terminal to ask for the password at")),
+        From::TerminalTwice if !there => {
             Err(Failure::usage("there is no terminal to ask for the password at: use --password-stdin"))
         }
         From::Terminal => {
-            let hidden = Hidden::begin()?;
+            let _hidden = Hidden::begin()?;
+            ask("Password: ")
+        }
+        From::TerminalTwice => {
+            let _hidden = Hidden::begin()?;
             let (first, second) = (ask("Password: ")?, ask("Again: ")?);
-            drop(hidden);
             if first == second { Ok(first) } else { Err(Failure::usage("the two passwords differ")) }
         }
     }

@@ -25,9 +25,11 @@ const PASSWORD_VARIABLE: &str = "GATEPOST_PASSWORD";
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  gatepost send --server mail.example.org:587 --auth ada@example.org --from ada@example.org --to bob@example.net message.eml
-  printf 'Subject: hello\\n\\nhello\\n' | GATEPOST_PASSWORD=secret gatepost send --server 127.0.0.1:2587 \\
-    --auth ada@example.org --mechanism SCRAM-SHA-256 --ca authority.pem --from ada@example.org --to bob@example.org
+  gatepost send --server mail.example.org:587 --auth ada@example.org \\
+    --from ada@example.org --to bob@example.net message.eml
+  GATEPOST_PASSWORD=secret gatepost send --server 127.0.0.1:2587 --ca authority.pem \\
+    --auth ada@example.org --mechanism SCRAM-SHA-256 \\
+    --from ada@example.org --to bob@example.org < message.eml
 
 Exit status: 0 every recipient was taken, 1 not all of them.")]
 pub struct SendArguments {
@@ -49,7 +51,7 @@ pub struct SendArguments {
     /// How the channel is secured.
     #[command(flatten)]
     pub tls: TlsArguments,
-    /// The name to give the server [default: localhost].
+    /// The name to give the server.
     #[arg(long, value_name = "NAME", default_value = "localhost")]
     pub helo: String,
     /// Show what was said, secrets struck out.
