@@ -1,0 +1,25 @@
+//! Every rule has its line in the reference.
+
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn every_rule_is_in_the_reference() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let reference = fs::read_to_string(root.join("../../docs/rules.md")).expect("docs/rules.md");
+    let rules = rules_below(&root.join("src"));
+    assert!(rules.len() > 50, "only {} rules were found", rules.len());
+    let missing: Vec<_> = rules.iter().filter(|rule| !reference.contains(&format!("`{rule}`"))).collect();
+    assert!(missing.is_empty(), "not in docs/rules.md: {missing:?}");
+}
+
+fn rules_below(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder of sources").map(|entry| entry.expect("an entry").path());
+    entries.flat_map(|path| if path.is_dir() { rules_below(&path) } else { rules_in(&path) }).collect()
+}
+
+fn rules_in(path: &Path) -> Vec<String> {
+    let source = fs::read_to_string(path).expect("a source");
+    let named = source.split("Rule::named(\"").skip(1);
+    named.filter_map(|rest| rest.split_once('"')).map(|(name, _)| name.to_owned()).collect()
+}
