@@ -24,32 +24,36 @@ pub struct Watchers {
 }
 
 impl Watchers {
-    /// Tells them.
+    /// Tells all of them, whether or not another can be told.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// What the system says of the first that could not be told.
     pub fn tell(&self, stage: Stage) -> io::Result<()> {
-        if let Some(socket) = &self.socket {
-            let state = match stage {
-                Stage::Ready => "READY=1",
-                Stage::Stopping => "STOPPING=1",
-            };
-            let address = match socket.strip_prefix('@') {
-                Some(name) => SocketAddr::from_abstract_name(name)?,
-                None => SocketAddr::from_pathname(socket)?,
-            };
-            UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address)?;
-        }
-        match (self.descriptor, stage) {
-            (Some(descriptor), Stage::Ready) => {
-                // The kernel's own way to open an inherited descriptor by its number.
-                let mut pipe = OpenOptions::new().write(true).open(format!("/proc/self/fd/{descriptor}"))?;
-                pipe.write_all(b"ready\n")
-            }
+        let socket = self.socket.as_deref().map_or(Ok(()), |socket| tell_socket(socket, stage));
+        let descriptor = match (self.descriptor, stage) {
+            (Some(descriptor), Stage::Ready) => tell_descriptor(descriptor),
             (Some(_), Stage::Stopping) | (None, Stage::Ready | Stage::Stopping) => Ok(()),
-        }
+        };
+        socket.and(descriptor)
     }
+}
+
+fn tell_socket(socket: &str, stage: Stage) -> io::Result<()> {
+    let state = match stage {
+        Stage::Ready => "READY=1",
+        Stage::Stopping => "STOPPING=1",
+    };
+    let address = match socket.strip_prefix('@') {
+        Some(name) => SocketAddr::from_abstract_name(name)?,
+        None => SocketAddr::from_pathname(socket)?,
+    };
+    UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address).map(|_| ())
+}
+
+fn tell_descriptor(descriptor: u32) -> io::Result<()> {
+    // The kernel's own way to open an inherited descriptor by its number.
+    OpenOptions::new().write(true).open(format!("/proc/self/fd/{descriptor}"))?.write_all(b"ready\n")
 }
 
 #[cfg(test)]
@@ -85,8 +89,9 @@ mod tests {
     fn a_descriptor_gets_one_line() {
         let mut file = tempfile::tempfile().unwrap();
         let descriptor = u32::try_from(file.as_raw_fd()).unwrap();
-        let watchers = Watchers { socket: None, descriptor: Some(descriptor) };
-        watchers.tell(Stage::Ready).unwrap();
+        let watchers =
+            Watchers { socket: Some("/nonexistent/notify".to_owned()), descriptor: Some(descriptor) };
+        assert!(watchers.tell(Stage::Ready).is_err());
         watchers.tell(Stage::Stopping).unwrap();
         let mut text = String::new();
         io::Read::read_to_string(&mut file, &mut text).unwrap();
