@@ -92,7 +92,7 @@ mod tests {
         let watchers =
             Watchers { socket: Some("/nonexistent/notify".to_owned()), descriptor: Some(descriptor) };
         assert!(watchers.tell(Stage::Ready).is_err());
-        watchers.tell(Stage::Stopping).unwrap();
+        assert!(watchers.tell(Stage::Stopping).is_err());
         let mut text = String::new();
         io::Read::read_to_string(&mut file, &mut text).unwrap();
         assert_eq!(text, "ready\n");
