@@ -42,6 +42,11 @@ const TABLE: &[(&str, &[&str])] = &[
             "gatepost-http",
         ],
     ),
+    // Stands outside like a test: it feeds every reader of foreign octets, and nothing may use it.
+    (
+        "gatepost-fuzz",
+        &["gatepost-mail", "gatepost-sasl", "gatepost-smtp", "gatepost-policy", "gatepost-spool", "gatepost"],
+    ),
     (TESTWORLD, &[]),
     (XTASK, &[TESTWORLD]),
 ];
