@@ -14,7 +14,8 @@ pub mod submit;
 mod transact;
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicUsize;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -27,12 +28,13 @@ use gatepost_policy::route::{NextHop, addressee, next_hop};
 use gatepost_policy::rules::Destination;
 use gatepost_spool::{Claim, Spool};
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use self::aftermath::conclude;
+use self::connect::NoLine;
 use self::job::{Addressee, Fate, Job, Lent};
 use self::line::Line;
-use self::site::{Hands, Site, Sites, Target};
+use self::site::{Linger, Place, Presence, Site, Sites, Target};
 use crate::event::{What, now};
 use crate::lifetime::Phase;
 use crate::office::Office;
@@ -49,6 +51,8 @@ const ROUND: Duration = Duration::from_secs(600);
 const MOST_WORKERS: usize = 1000;
 /// How long to wait after the spool has refused: it says why by itself.
 const BREATH: Duration = Duration::from_secs(1);
+/// The rule by which mail for `postmaster` alone fails where no domain is hosted.
+const NO_POSTMASTER: &str = "route.no-postmaster";
 
 /// What workers share.
 struct Depot<S, D> {
@@ -68,9 +72,10 @@ pub(crate) async fn run<S: Spool, D: Directory>(office: Arc<Office<S, D>>) {
         room: Arc::new(Semaphore::new(MOST_LENT)),
     });
     let mut life = office.life.clone();
-    let mut round = Round { lent: Vec::new(), next: tokio::time::Instant::now() + ROUND };
-    while life.phase() == Phase::Running {
+    let mut round = Round { lent: Vec::new(), next: Instant::now() + ROUND };
+    loop {
         tokio::select! {
+            biased;
             () = life.reached(Phase::Draining) => return,
             () = depot.turn(&mut round) => {}
         }
@@ -80,120 +85,170 @@ pub(crate) async fn run<S: Spool, D: Directory>(office: Arc<Office<S, D>>) {
 /// Messages that are lent to us, and when to look after their leases.
 struct Round {
     lent: Vec<Weak<Lent>>,
-    next: tokio::time::Instant,
+    next: Instant,
 }
 
 impl<S: Spool, D: Directory> Depot<S, D> {
     /// Claims what is due and there is room for; waits if that is nothing. Dropped while it waits, nothing is
     /// lost: what was claimed and not sorted comes back when its lease ends.
     async fn turn(self: &Arc<Self>, round: &mut Round) {
-        if tokio::time::Instant::now() >= round.next {
+        if Instant::now() >= round.next {
             self.look_after(round).await;
         }
         let most = self.room.available_permits().min(CLAIM);
         if most == 0 {
             // One permit is enough to go on.
-            drop(self.room.acquire().await);
+            let _ = timeout_at(round.next, self.room.acquire()).await;
             return;
         }
         match self.office.spool.claim(now(), LEASE, most).await {
             Ok(claims) if claims.is_empty() => self.wait(round.next).await,
             Ok(claims) => {
                 for claim in claims {
-                    round.lent.extend(self.sort(claim));
+                    round.lent.extend(self.sort(claim).await);
+                }
+                if round.lent.len() > 2 * MOST_LENT {
+                    round.lent.retain(|lent| lent.strong_count() > 0);
                 }
             }
             Err(error) => {
                 let hint = "nothing is delivered until the spool works again";
-                self.office.events.emit(
-                    None,
-                    None,
-                    What::Trouble { part: "spool", cause: error.to_string(), hint },
-                );
+                let what = What::Trouble { part: "spool", cause: error.to_string(), hint };
+                self.office.events.emit(None, None, what);
                 sleep(BREATH).await;
             }
         }
     }
 
     /// Waits until something may be due.
-    async fn wait(&self, at_most: tokio::time::Instant) {
+    async fn wait(&self, at_most: Instant) {
         let spool = &self.office.spool;
         let due = spool.next_due().await.ok().flatten();
         let until_due = due.map_or(ROUND, |due| due.elapsed_since(now()).max(Duration::from_millis(1)));
-        let patience = until_due.min(at_most.saturating_duration_since(tokio::time::Instant::now()));
+        let patience = until_due.min(at_most.saturating_duration_since(Instant::now()));
         let _ = timeout(patience, spool.wait()).await;
     }
 
-    /// Prolongs the leases of what is still being delivered.
+    /// Prolongs the leases of what still waits or is being delivered.
     async fn look_after(&self, round: &mut Round) {
         round.lent.retain(|lent| lent.strong_count() > 0);
         for lent in round.lent.iter().filter_map(Weak::upgrade) {
             // One that is settled by now is no loss.
             let _ = self.office.spool.extend(&lent.claim, now().after(LEASE)).await;
         }
-        round.next = tokio::time::Instant::now() + ROUND;
+        round.next = Instant::now() + ROUND;
     }
 
     /// Sorts a message's due recipients by site and hands out the jobs.
-    fn sort(self: &Arc<Self>, claim: Claim) -> Option<Weak<Lent>> {
+    async fn sort(self: &Arc<Self>, claim: Claim) -> Option<Weak<Lent>> {
         let current = self.office.current.load_full();
         let sorted = by_site(&claim, current.rules());
+        if let Some(away) = self.away(&sorted) {
+            // No attempt was made, so none is counted: only the lease ends soon.
+            let _ = self.office.spool.extend(&claim, now().after(away)).await;
+            return None;
+        }
         let room = self.room.clone().try_acquire_owned().ok();
         let jobs = sorted.sites.len() + usize::from(!sorted.hopeless.is_empty());
-        let lent = Arc::new(Lent { claim, open: AtomicUsize::new(jobs), room });
+        let lent =
+            Arc::new(Lent { claim, open: AtomicUsize::new(jobs), waits: AtomicBool::new(false), room });
         for (site, recipients) in sorted.sites {
-            let site = Arc::new(site);
             let job = Job { lent: lent.clone(), recipients };
-            if self.sites.push(&site, job) == Hands::OneMore {
-                let depot = self.clone();
-                self.office.deliveries.spawn(self.office.life.clone(), async move { depot.work(site).await });
+            if let Some(place) = self.sites.push(&Arc::new(site), job) {
+                self.employ(place);
             }
         }
         if !sorted.hopeless.is_empty() {
-            let (depot, lent) = (self.clone(), lent.clone());
-            self.office.deliveries.spawn(self.office.life.clone(), async move {
-                let (recipients, fates): (Vec<_>, Vec<_>) = sorted.hopeless.into_iter().unzip();
-                let job = Job { lent, recipients };
-                let results = fates.into_iter().zip(job.all(&Fate::Waits(None, String::new()), "nowhere"));
-                let results = results.map(|(fate, result)| job::Result { fate, ..result }).collect();
-                conclude(&depot.office, job, results).await;
-            });
+            self.bury(lent.clone(), sorted.hopeless);
         }
         Some(Arc::downgrade(&lent))
     }
 
-    /// One worker's life: job after job, over one line while that holds.
-    async fn work(self: Arc<Self>, site: Arc<Site>) {
-        let Ok(_permit) = self.workers.clone().acquire_owned().await else { return };
+    /// For how long a message must stay away, since all its sites have more jobs than they may.
+    fn away(&self, sorted: &Sorted) -> Option<Duration> {
+        if !sorted.hopeless.is_empty() {
+            return None;
+        }
+        let each: Option<Vec<Duration>> = sorted.sites.keys().map(|site| self.sites.is_full(site)).collect();
+        each?.into_iter().min()
+    }
+
+    /// Ends recipients that no site is for.
+    fn bury(self: &Arc<Self>, lent: Arc<Lent>, hopeless: Vec<(u32, Fate)>) {
+        let depot = self.clone();
+        self.office.deliveries.spawn(self.office.life.clone(), async move {
+            let result = |(number, fate)| job::Result::of(number, fate, "nowhere");
+            let results = hopeless.into_iter().map(result).collect();
+            conclude(&depot.office, &lent, results).await;
+        });
+    }
+
+    fn employ(self: &Arc<Self>, place: Place) {
+        let depot = self.clone();
+        self.office.deliveries.spawn(self.office.life.clone(), async move { depot.work(place).await });
+    }
+
+    /// One worker's life: job after job, over one line while that holds. A drain lets it end the job it has, no
+    /// more; the rest is in the spool.
+    async fn work(self: Arc<Self>, mut place: Place) {
+        let mut life = self.office.life.clone();
+        let mut draining = pin!(life.reached(Phase::Draining));
+        let _permit = tokio::select! {
+            biased;
+            () = &mut draining => return,
+            Ok(permit) = self.workers.acquire() => permit,
+            else => return,
+        };
         let mut line: Option<Line> = None;
-        while let Some(job) = self.sites.next(&site).await {
-            // A drain lets each worker end the job it has, no more; the rest is in the spool.
-            if self.office.life.phase() > Phase::Running {
-                break;
+        loop {
+            let linger = if line.is_some() { Linger::ALittle } else { Linger::No };
+            let job = tokio::select! {
+                biased;
+                () = &mut draining => None,
+                job = place.next(linger) => job,
+            };
+            let Some(job) = job else { break };
+            if !self.is_ours(&job).await {
+                continue;
             }
-            line = self.do_job(&site, job, line.take()).await;
+            if let Target::Maildir(template) = &place.site().target {
+                let results = local::deliver(&self.office, template, &job).await;
+                conclude(&self.office, &job.lent, results).await;
+                continue;
+            }
+            let reached = || self.reached(&place);
+            let done = remote::deliver(&self.office, (place.site(), &job), line.take(), reached).await;
+            line = done.line;
+            match done.unreachable {
+                None => conclude(&self.office, &job.lent, done.results).await,
+                Some(no_line) => return self.give_up(place, job, &no_line).await,
+            }
         }
         if let Some(line) = line {
             line.quit().await;
         }
     }
 
-    async fn do_job(&self, site: &Site, job: Job, line: Option<Line>) -> Option<Line> {
-        if let Target::Maildir(template) = &site.target {
-            let results = local::deliver(&self.office, template, &job).await;
-            conclude(&self.office, job, results).await;
-            return None;
+    /// Whether a job is still to be done: an operator may have removed the message, or its lease has ended.
+    async fn is_ours(&self, job: &Job) -> bool {
+        self.office.spool.extend(&job.lent.claim, now().after(LEASE)).await.is_ok()
+    }
+
+    /// Somebody was reached: then more hands help.
+    fn reached(self: &Arc<Self>, place: &Place) -> Presence {
+        let (presence, places) = place.reached();
+        for place in places {
+            self.employ(place);
         }
-        let done = remote::deliver(&self.office, site, &job, line).await;
-        conclude(&self.office, job, done.results).await;
-        if let Some(no_line) = done.unreachable {
-            // Those behind it would wait for the same time-outs, one after the other.
-            for job in self.sites.give_up(site) {
-                let results = job.all(&remote::fate_of(&no_line), &no_line.next_hop);
-                conclude(&self.office, job, results).await;
-            }
+        presence
+    }
+
+    /// Nobody was reached.
+    async fn give_up(&self, place: Place, job: Job, no_line: &NoLine) {
+        for job in place.retreat(job) {
+            let results = job.all(&remote::fate_of(no_line), &no_line.next_hop);
+            conclude(&self.office, &job.lent, results).await;
         }
-        done.line
     }
 }
 
@@ -202,18 +257,21 @@ impl<S: Spool, D: Directory> Depot<S, D> {
 struct Sorted {
     sites: HashMap<Site, Vec<Addressee>>,
     /// Those that no site is for, with their fate.
-    hopeless: Vec<(Addressee, Fate)>,
+    hopeless: Vec<(u32, Fate)>,
 }
 
 fn by_site(claim: &Claim, rules: &Rules) -> Sorted {
     let mut sorted = Sorted::default();
     for due in &claim.due {
         let Some(recipient) = claim.envelope.recipients.get(due.recipient as usize) else { continue };
-        let Some(mailbox) = addressee(&recipient.path, rules) else { continue };
+        let Some(mailbox) = addressee(&recipient.path, rules) else {
+            sorted.hopeless.push((due.recipient, Fate::Failed(table::NO_SUCH_USER, NO_POSTMASTER)));
+            continue;
+        };
         let addressee = Addressee { number: due.recipient, mailbox };
         match site_of(&addressee.mailbox, &claim.envelope.principal, rules) {
             Ok(site) => sorted.sites.entry(site).or_default().push(addressee),
-            Err(fate) => sorted.hopeless.push((addressee, fate)),
+            Err(fate) => sorted.hopeless.push((due.recipient, fate)),
         }
     }
     sorted

@@ -2,55 +2,70 @@
 
 use std::sync::atomic::Ordering;
 
+use gatepost_mail::reply::{Class, table};
 use gatepost_mail::{Recipient, Reply, SpoolId, Timestamp};
 use gatepost_policy::notice::{Happened, Notice, due};
 use gatepost_policy::retry::{Next, RetryFacts, Warn, next};
 use gatepost_policy::{Rules, retry};
 use gatepost_spool::{Outcome, Settled, Spool, SpoolError, Warned};
 
-use super::job::{Fate, Job, Lent, Result};
+use super::job::{Fate, Lent, Result};
 use super::report::{Entry, report};
 use crate::event::{What, now, quoted};
 use crate::office::Office;
 
 /// Ends a job: tells what came of it, sends the reports that are due, and settles with the spool. Reports are
 /// on stable storage before their cause is settled: a crash between the two sends one twice, never none.
-pub(super) async fn conclude<S: Spool, D>(office: &Office<S, D>, job: Job, results: Vec<Result>) {
-    let lent = job.lent;
+pub(super) async fn conclude<S: Spool, D>(office: &Office<S, D>, lent: &Lent, results: Vec<Result>) {
     let current = office.current.load_full();
     let at = now();
     let mut settled = Vec::with_capacity(results.len());
     let mut notices = Vec::new();
     for result in &results {
-        let (outcome, notice) = judge(office, &lent, result, (at, current.rules()));
+        let (outcome, notice) = judge(office, lent, result, (at, current.rules()));
         settled.push(Settled { recipient: result.number, outcome });
         notices.extend(notice);
     }
     if !notices.is_empty()
-        && let Err(error) = report(office, &current, &lent, &notices).await
+        && let Err(error) = report(office, &current, lent, &notices).await
     {
         // Without its report a failure must not become final, and a warning counts as not given.
         trouble(office, lent.claim.id, &error);
-        settled = postponed(&results, current.rules(), at);
+        settled = postponed(lent, &results, (current.rules(), at));
     }
-    settle(office, &lent, settled).await;
+    settle(office, lent, settled).await;
 }
 
 async fn settle<S: Spool, D>(office: &Office<S, D>, lent: &Lent, settled: Vec<Settled>) {
+    if settled.iter().any(|settled| matches!(settled.outcome, Outcome::Again { .. })) {
+        lent.waits.store(true, Ordering::Release);
+    }
     // With one job open, this one, nobody else settles any more.
-    let last = lent.open.load(Ordering::Acquire) == 1;
+    let mut last = lent.open.load(Ordering::Acquire) == 1;
     let result = if last {
         office.spool.settle(lent.claim.clone(), settled).await
     } else {
         let progress = office.spool.progress(&lent.claim, settled).await;
-        if lent.open.fetch_sub(1, Ordering::AcqRel) == 1 {
-            office.spool.settle(lent.claim.clone(), Vec::new()).await
-        } else {
-            progress
-        }
+        last = lent.open.fetch_sub(1, Ordering::AcqRel) == 1;
+        if last { office.spool.settle(lent.claim.clone(), Vec::new()).await } else { progress }
     };
-    if let Err(error) = result {
-        trouble(office, lent.claim.id, &error);
+    match result {
+        Err(error) => trouble(office, lent.claim.id, &error),
+        Ok(()) if last => tell_end(office, lent).await,
+        Ok(()) => {}
+    }
+}
+
+/// Tells that a message has left the queue, if it has.
+async fn tell_end<S: Spool, D>(office: &Office<S, D>, lent: &Lent) {
+    // The spool is asked only where it is likely: one that waits would have to be read from the disk for that.
+    if lent.waits.load(Ordering::Acquire) {
+        return;
+    }
+    let id = lent.claim.id;
+    if let Ok(None) = office.spool.entry(id).await {
+        let delay = now().elapsed_since(lent.claim.envelope.received).as_secs_f64();
+        office.events.emit(None, Some(id), What::Finished { delay });
     }
 }
 
@@ -77,48 +92,71 @@ fn judge<S: Spool, D>(
             tell(failed(recipient, result, (reply, rule)));
             (Outcome::Failed, notice(office, lent, result, (Happened::Failed, reply)))
         }
-        Fate::Waits(reply, cause) => {
-            let facts = retry_facts(lent, result, at);
-            let verdict = next(&facts, rules);
-            match verdict.decision {
-                Next::GiveUp => {
-                    let expired = verdict.reply.clone().unwrap_or(gatepost_mail::reply::table::EXPIRED);
-                    // The next hop's own words say more than that time is up.
-                    let words = expired.with_text(format!("{}: {cause}", expired.text()));
-                    tell(failed(recipient, result, (&words, verdict.rule.as_str())));
-                    (Outcome::Failed, notice(office, lent, result, (Happened::Failed, &words)))
+        Fate::Waits(reply, cause) => waiting(office, lent, result, (reply.as_ref(), cause, at, rules)),
+    }
+}
+
+/// The same for a recipient that was not reached.
+fn waiting<S: Spool, D>(
+    office: &Office<S, D>,
+    lent: &Lent,
+    result: &Result,
+    (reply, cause, at, rules): (Option<&Reply>, &str, Timestamp, &Rules),
+) -> (Outcome, Option<Entry>) {
+    let Some(recipient) = lent.recipient(result.number) else { return (Outcome::Failed, None) };
+    let tell = |what| office.events.emit(None, Some(lent.claim.id), what);
+    let facts = retry_facts(lent, result, at);
+    let verdict = next(&facts, rules);
+    match verdict.decision {
+        Next::GiveUp => {
+            let expired = verdict.reply.clone().unwrap_or(table::EXPIRED);
+            // The next hop's own words say more than that time is up.
+            let words =
+                expired.with_text(format!("{}; {} at last: {cause}", expired.text(), result.next_hop));
+            tell(failed(recipient, result, (&words, verdict.rule.as_str())));
+            (Outcome::Failed, notice(office, lent, &ours(result), (Happened::Failed, &words)))
+        }
+        Next::Again { due, warn } => {
+            tell(What::Deferred {
+                recipient: quoted(&recipient.path.to_string()),
+                next_hop: result.next_hop.clone(),
+                cause: quoted(cause),
+                attempts: facts.attempts,
+                due,
+            });
+            let warning = match (warn, reply) {
+                (Warn::No, _) => None,
+                (Warn::Now, Some(reply)) if reply.class() == Class::Later => {
+                    notice(office, lent, result, (Happened::Delayed, reply))
                 }
-                Next::Again { due, warn } => {
-                    let attempts = facts.attempts;
-                    tell(What::Deferred {
-                        recipient: quoted(&recipient.path.to_string()),
-                        next_hop: result.next_hop.clone(),
-                        cause: quoted(cause),
-                        attempts,
-                        due,
-                    });
-                    let waiting = reply.clone().unwrap_or(gatepost_mail::reply::table::NOT_YET);
-                    let words = waiting.with_text(cause.clone());
-                    let warning = match warn {
-                        Warn::Now => notice(office, lent, result, (Happened::Delayed, &words)),
-                        Warn::No => None,
-                    };
-                    let warned = match (warn, facts.warned) {
-                        (Warn::Now, _) | (Warn::No, retry::Warned::Already) => Warned::Already,
-                        (Warn::No, retry::Warned::NotYet) => Warned::NotYet,
-                    };
-                    (Outcome::Again { due, why: cause.as_str().into(), warned }, warning)
+                (Warn::Now, _) => {
+                    let words = table::NOT_YET.with_text(cause.to_owned());
+                    notice(office, lent, &ours(result), (Happened::Delayed, &words))
                 }
-            }
+            };
+            let warned = match warn {
+                Warn::Now => Warned::Already,
+                Warn::No => warned(lent, result.number),
+            };
+            (Outcome::Again { due, why: cause.into(), warned }, warning)
         }
     }
 }
 
+/// The same result with words of ours: no host has spoken them.
+fn ours(result: &Result) -> Result {
+    Result { host: None, ..result.clone() }
+}
+
+fn warned(lent: &Lent, number: u32) -> Warned {
+    lent.due(number).map_or(Warned::NotYet, |due| due.warned)
+}
+
 fn retry_facts(lent: &Lent, result: &Result, now: Timestamp) -> RetryFacts {
     let due = lent.due(result.number);
-    let warned = match due.map(|due| due.warned) {
-        Some(Warned::Already) => retry::Warned::Already,
-        Some(Warned::NotYet) | None => retry::Warned::NotYet,
+    let warned = match warned(lent, result.number) {
+        Warned::Already => retry::Warned::Already,
+        Warned::NotYet => retry::Warned::NotYet,
     };
     let attempts = due.map_or(0, |due| due.attempts).saturating_add(1);
     RetryFacts { received: lent.claim.envelope.received, now, attempts, warned }
@@ -168,13 +206,13 @@ fn failed(recipient: &Recipient, result: &Result, (reply, rule): (&Reply, &'stat
 }
 
 /// What is settled when the reports could not be stored: deliveries are, all else waits for the first delay.
-fn postponed(results: &[Result], rules: &Rules, at: Timestamp) -> Vec<Settled> {
+fn postponed(lent: &Lent, results: &[Result], (rules, at): (&Rules, Timestamp)) -> Vec<Settled> {
     let wait = rules.delivery.retry.first().copied().unwrap_or(REPORT_WAIT);
     let outcome = |result: &Result| match result.fate {
         Fate::Delivered(..) => Outcome::Delivered,
         Fate::Failed(..) | Fate::Waits(..) => {
             let why = "its report could not be stored".into();
-            Outcome::Again { due: at.after(wait), why, warned: Warned::NotYet }
+            Outcome::Again { due: at.after(wait), why, warned: warned(lent, result.number) }
         }
     };
     results.iter().map(|result| Settled { recipient: result.number, outcome: outcome(result) }).collect()

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use gatepost_mail::reply::table;
 use gatepost_mail::{Domain, Reply};
 use gatepost_policy::Fact;
 use gatepost_policy::channel::ChannelPlan;
@@ -17,6 +18,7 @@ use gatepost_smtp::{AuthUse, ClientLimits, ClientSession, ClientSettings, TlsUse
 use super::line::{Line, Pause};
 use super::login::log_in;
 use super::site::{Site, Target};
+use crate::lifetime::{Life, Phase};
 use crate::net::dial;
 use crate::net::tls::Check;
 use crate::office::Current;
@@ -24,6 +26,10 @@ use crate::settings::Timeouts;
 
 /// Most addresses tried in one attempt: each may take a connect time-out.
 const MOST_ADDRESSES: usize = 10;
+/// How long to wait for the reply to QUIT, which changes nothing.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// The rule by which mail fails whose exchangers have no address.
+const NO_ADDRESS: &str = "exchanger.no-address";
 
 /// One address of one host.
 #[derive(Debug, Clone)]
@@ -64,34 +70,165 @@ impl NoLine {
     }
 }
 
-/// All addresses of a site, in the order to try them. Never empty.
-pub(super) async fn find(site: &Site, current: &Current) -> Result<VecDeque<Candidate>, NoLine> {
-    let found = match &site.target {
-        Target::Maildir(_) => VecDeque::new(),
-        Target::Lmtp(endpoint) | Target::Smtp(endpoint) => of_endpoint(endpoint, current).await?,
-        Target::Literal(address) => {
-            let place = Place::Address(*address, current.settings.exchanger_port);
-            VecDeque::from([Candidate { host: format!("[{address}]"), place }])
-        }
-        Target::Exchangers(domain) => of_exchangers(domain, current).await?,
-    };
-    if found.is_empty() {
-        return Err(NoLine::for_now(site.target.to_string(), "none of its hosts has an address"));
-    }
-    Ok(found)
+/// The hosts of a site in the order to try them. Names are looked up when their turn comes.
+pub(super) struct Hosts<'a> {
+    site: &'a Site,
+    current: Arc<Current>,
+    life: Life,
+    progress: Progress,
+    addresses: VecDeque<Candidate>,
+    /// How many addresses were tried.
+    tried: usize,
+    /// Names of lines whose hosts have had their say.
+    left_out: Vec<String>,
+    /// The last one that was reached.
+    last: Option<Candidate>,
 }
 
-async fn of_endpoint(endpoint: &Endpoint, current: &Current) -> Result<VecDeque<Candidate>, NoLine> {
-    match endpoint {
-        Endpoint::Unix(path) => {
-            let host = current.rules().hostname.ascii().to_owned();
-            Ok(VecDeque::from([Candidate { host, place: Place::Socket(path.clone()) }]))
+/// How far the names of a site are looked up.
+enum Progress {
+    NotBegun,
+    /// These are left, with the port to use.
+    Names(VecDeque<(Domain, u16)>),
+}
+
+/// What comes of asking for a line.
+pub(super) enum Next {
+    Line(Box<Line>),
+    Nobody(NoLine),
+    /// Our life ends: nothing new is begun.
+    Draining,
+}
+
+impl<'a> Hosts<'a> {
+    pub(super) fn new(site: &'a Site, current: Arc<Current>, life: Life) -> Self {
+        Self {
+            site,
+            current,
+            life,
+            progress: Progress::NotBegun,
+            addresses: VecDeque::new(),
+            tried: 0,
+            left_out: Vec::new(),
+            last: None,
         }
-        Endpoint::Address(address, port) => {
-            let place = Place::Address(*address, *port);
-            Ok(VecDeque::from([Candidate { host: address.to_string(), place }]))
+    }
+
+    /// A line to the next host that can be reached.
+    pub(super) async fn next(&mut self) -> Next {
+        let mut life = self.life.clone();
+        tokio::select! {
+            biased;
+            () = life.reached(Phase::Draining) => Next::Draining,
+            next = self.find() => match next {
+                Ok(line) => Next::Line(Box::new(line)),
+                Err(no_line) => Next::Nobody(no_line),
+            },
         }
-        Endpoint::Name(name, port) => of_host(name, *port, current).await,
+    }
+
+    /// The host of this line is not tried again.
+    pub(super) fn leave_out(&mut self, name: String) {
+        self.left_out.push(name);
+    }
+
+    /// The host of the last line is tried next.
+    pub(super) fn once_more(&mut self) {
+        self.tried = self.tried.saturating_sub(1);
+        self.addresses.extend(self.last.take());
+        self.addresses.rotate_right(usize::from(!self.addresses.is_empty()));
+    }
+
+    async fn find(&mut self) -> Result<Line, NoLine> {
+        let mut trouble: Option<NoLine> = None;
+        while self.tried < MOST_ADDRESSES {
+            let found = match self.candidate().await {
+                Ok(Some(candidate)) => {
+                    self.tried += 1;
+                    let line = open(&candidate, self.site, &self.current).await;
+                    self.last = Some(candidate);
+                    line
+                }
+                Ok(None) => break,
+                Err(no_line) => Err(no_line),
+            };
+            match found {
+                Ok(line) => return Ok(line),
+                Err(no_line) if no_line.lasting != Lasting::ForNow => return Err(no_line),
+                // What a host has said tells more than that another is silent.
+                Err(no_line) if no_line.reply.is_some() => trouble = Some(no_line),
+                Err(no_line) => {
+                    trouble = Some(trouble.filter(|said| said.reply.is_some()).unwrap_or(no_line))
+                }
+            }
+        }
+        Err(trouble.unwrap_or_else(|| self.nobody()))
+    }
+
+    /// What it means that there is no address, or none that is left.
+    fn nobody(&self) -> NoLine {
+        let next_hop = self.site.target.to_string();
+        if self.tried > 0 || !self.left_out.is_empty() {
+            return NoLine::for_now(next_hop, "no host is left to try");
+        }
+        let no_line = NoLine::for_now(next_hop, "none of its hosts has an address");
+        match self.site.target {
+            // DNS has answered all questions: this does not change by waiting (RFC 5321 section 5.1).
+            Target::Exchangers(_) => {
+                NoLine { reply: Some(table::NO_ROUTE), lasting: Lasting::ForGood(NO_ADDRESS), ..no_line }
+            }
+            // Our operator has named this one: that is a mistake to be mended.
+            Target::Maildir(_) | Target::Lmtp(_) | Target::Smtp(_) | Target::Literal(_) => no_line,
+        }
+    }
+
+    async fn candidate(&mut self) -> Result<Option<Candidate>, NoLine> {
+        loop {
+            while let Some(candidate) = self.addresses.pop_front() {
+                if !self.left_out.contains(&name_of(&candidate)) {
+                    return Ok(Some(candidate));
+                }
+            }
+            match &mut self.progress {
+                Progress::NotBegun => {
+                    self.progress = Progress::Names(VecDeque::new());
+                    self.begin().await?;
+                }
+                Progress::Names(names) => {
+                    let Some((host, port)) = names.pop_front() else { return Ok(None) };
+                    self.addresses = of_host(&host, port, &self.current).await?;
+                }
+            }
+        }
+    }
+
+    async fn begin(&mut self) -> Result<(), NoLine> {
+        let port = self.current.settings.exchanger_port;
+        match &self.site.target {
+            Target::Maildir(_) => {}
+            Target::Lmtp(endpoint) | Target::Smtp(endpoint) => match endpoint {
+                Endpoint::Unix(path) => {
+                    let host = self.current.rules().hostname.ascii().to_owned();
+                    self.addresses.push_back(Candidate { host, place: Place::Socket(path.clone()) });
+                }
+                Endpoint::Address(address, port) => {
+                    let place = Place::Address(*address, *port);
+                    self.addresses.push_back(Candidate { host: address.to_string(), place });
+                }
+                Endpoint::Name(name, port) => {
+                    self.progress = Progress::Names(VecDeque::from([(name.clone(), *port)]));
+                }
+            },
+            Target::Literal(address) => {
+                let place = Place::Address(*address, port);
+                self.addresses.push_back(Candidate { host: format!("[{address}]"), place });
+            }
+            Target::Exchangers(domain) => {
+                let hosts = of_exchangers(domain, &self.current).await?;
+                self.progress = Progress::Names(hosts.into_iter().map(|host| (host, port)).collect());
+            }
+        }
+        Ok(())
     }
 }
 
@@ -103,37 +240,18 @@ async fn of_host(host: &Domain, port: u16, current: &Current) -> Result<VecDeque
     Ok(addresses.into_iter().map(candidate).collect())
 }
 
-async fn of_exchangers(domain: &Domain, current: &Current) -> Result<VecDeque<Candidate>, NoLine> {
+async fn of_exchangers(domain: &Domain, current: &Current) -> Result<Vec<Domain>, NoLine> {
     let answer = Fact::from(current.resolver.exchangers(domain).await);
     let verdict = candidates(domain, &answer, seed(), current.rules());
-    let hosts = match verdict.decision {
-        Candidates::Hosts(hosts) => hosts,
-        Candidates::Nobody => {
-            let lasting = Lasting::ForGood(verdict.rule.as_str());
-            return Err(NoLine {
-                reply: verdict.reply,
-                cause: verdict.because.into_owned(),
-                next_hop: domain.to_string(),
-                lasting,
-            });
-        }
-        Candidates::Later => return Err(NoLine::for_now(domain.ascii(), verdict.because)),
-    };
-    let mut found = VecDeque::new();
-    let mut trouble = None;
-    for host in hosts {
-        if found.len() >= MOST_ADDRESSES {
-            break;
-        }
-        match of_host(&host, current.settings.exchanger_port, current).await {
-            Ok(addresses) => found.extend(addresses),
-            Err(error) => trouble = Some(error),
-        }
-    }
-    found.truncate(MOST_ADDRESSES);
-    match trouble {
-        Some(error) if found.is_empty() => Err(error),
-        _ => Ok(found),
+    match verdict.decision {
+        Candidates::Hosts(hosts) => Ok(hosts),
+        Candidates::Nobody => Err(NoLine {
+            reply: verdict.reply,
+            cause: verdict.because.into_owned(),
+            next_hop: domain.to_string(),
+            lasting: Lasting::ForGood(verdict.rule.as_str()),
+        }),
+        Candidates::Later => Err(NoLine::for_now(domain.ascii(), verdict.because)),
     }
 }
 
@@ -191,40 +309,41 @@ async fn open_once(
     };
     let stream = stream.map_err(wrong)?;
     let session = ClientSession::start(settings(site, current, tls), Instant::now());
-    let line = Line { session, stream, name, host: candidate.host.clone(), tls: None };
+    let line = Line { session, stream, name, host: candidate.host.clone(), tls: None, presence: None };
     make_ready(line, site, current).await
 }
 
 /// Goes through greeting, EHLO, TLS and login.
 async fn make_ready(mut line: Line, site: &Site, current: &Arc<Current>) -> Result<Line, Failed> {
-    let refused = |line: &Line, cause: String| Failed::Other(NoLine::for_now(line.name.clone(), cause));
     loop {
-        match line.run().await {
+        let trouble = match line.run().await {
             Pause::Ready => return Ok(line),
-            Pause::Upgrade => line = encrypt(line, site, current).await?,
-            Pause::Login => log_in(&mut line, site, current).await.map_err(Failed::Other)?,
-            Pause::Broken(cause) => {
-                let reply = cause.reply().cloned();
-                let next_hop = line.name.clone();
-                return Err(Failed::Other(NoLine {
-                    reply,
-                    cause: cause.to_string(),
-                    next_hop,
-                    lasting: Lasting::ForNow,
-                }));
+            Pause::Upgrade => {
+                line = encrypt(line, site, current).await?;
+                continue;
             }
-            Pause::Closed => return Err(refused(&line, "the connection was closed".into())),
+            Pause::Login => match log_in(&mut line, site, current).await {
+                Ok(()) => continue,
+                Err(no_line) => no_line,
+            },
+            Pause::Broken(cause) => NoLine {
+                reply: cause.reply().cloned(),
+                ..NoLine::for_now(line.name.clone(), cause.to_string())
+            },
+            Pause::Closed => NoLine::for_now(line.name.clone(), "the connection was closed"),
             Pause::Challenge(_)
             | Pause::LoggedIn
             | Pause::LoginFailed(_)
             | Pause::NeedContent
-            | Pause::Outcome(_) => return Err(refused(&line, "the session went out of turn".into())),
-        }
+            | Pause::Outcome(_) => NoLine::for_now(line.name.clone(), "the session went out of turn"),
+        };
+        line.quit().await;
+        return Err(Failed::Other(trouble));
     }
 }
 
 async fn encrypt(line: Line, site: &Site, current: &Current) -> Result<Line, Failed> {
-    let Line { session, stream, name, host, .. } = line;
+    let Line { session, stream, name, host, presence, .. } = line;
     let check = match site.channel {
         ChannelPlan::Insist => Check::Verified,
         ChannelPlan::Try | ChannelPlan::Leave => Check::Anyone,
@@ -232,7 +351,7 @@ async fn encrypt(line: Line, site: &Site, current: &Current) -> Result<Line, Fai
     match current.connector.connect(stream, host.trim_matches(['[', ']']), check).await {
         Ok((stream, facts)) => {
             let session = session.upgraded(Instant::now());
-            Ok(Line { session, stream, name, host, tls: Some(facts) })
+            Ok(Line { session, stream, name, host, tls: Some(facts), presence })
         }
         Err(error) => Err(Failed::Handshake(NoLine::for_now(name, error.to_string()))),
     }
@@ -252,12 +371,16 @@ fn settings(site: &Site, current: &Current, tls: TlsUse) -> ClientSettings {
     }
 }
 
-pub(super) fn limits(timeouts: &Timeouts) -> ClientLimits {
+/// The waits that the settings do not name are never longer than those for replies.
+fn limits(timeouts: &Timeouts) -> ClientLimits {
+    let defaults = ClientLimits::default();
     ClientLimits {
         greeting: timeouts.greeting,
         reply: timeouts.reply,
+        data_initiation: defaults.data_initiation.min(timeouts.reply),
+        content_block: defaults.content_block.min(timeouts.reply),
         final_reply: timeouts.final_reply,
-        ..ClientLimits::default()
+        farewell: FAREWELL.min(timeouts.reply),
     }
 }
 

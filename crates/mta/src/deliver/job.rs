@@ -1,7 +1,7 @@
 //! One message for one site, and what came of it.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use gatepost_mail::{Mailbox, Recipient, Reply};
 use gatepost_policy::notice::Happened;
@@ -13,6 +13,8 @@ use tokio::sync::OwnedSemaphorePermit;
 pub(super) struct Lent {
     pub(super) claim: Claim,
     pub(super) open: AtomicUsize,
+    /// Whether one of its recipients is to be tried again.
+    pub(super) waits: AtomicBool,
     /// Its share of the room for lent messages; given back when the last job ends.
     #[expect(dead_code, reason = "held, not read: dropping it gives the room back")]
     pub(super) room: Option<OwnedSemaphorePermit>,
@@ -70,16 +72,17 @@ pub(super) enum Fate {
     Waits(Option<Reply>, String),
 }
 
+impl Result {
+    /// A fate that no host has caused.
+    pub(super) fn of(number: u32, fate: Fate, next_hop: &str) -> Self {
+        Self { number, fate, next_hop: next_hop.to_owned(), host: None, tls: String::new() }
+    }
+}
+
 impl Job {
     /// The same fate for all recipients.
     pub(super) fn all(&self, fate: &Fate, next_hop: &str) -> Vec<Result> {
-        let result = |addressee: &Addressee| Result {
-            number: addressee.number,
-            fate: fate.clone(),
-            next_hop: next_hop.to_owned(),
-            host: None,
-            tls: String::new(),
-        };
+        let result = |addressee: &Addressee| Result::of(addressee.number, fate.clone(), next_hop);
         self.recipients.iter().map(result).collect()
     }
 }

@@ -1,18 +1,21 @@
 //! An open line to a host: its stream, its session, and what to call it.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gatepost_mail::Reply;
 use gatepost_smtp::{Cause, ClientSession, ClientStep, TransactionOutcome};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout_at;
 
+use super::site::Presence;
 use crate::net::stream::Stream;
 use crate::net::tls::TlsFacts;
 
 /// Octets read at once: replies are short.
 const READ: usize = 4096;
+/// How long the end of a channel may take: TLS says goodbye too.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// An open line to a host.
 pub(super) struct Line {
@@ -24,6 +27,8 @@ pub(super) struct Line {
     pub(super) host: String,
     /// What is known of the channel, once it is encrypted.
     pub(super) tls: Option<TlsFacts>,
+    /// Counts it as open at its site, where it has one.
+    pub(super) presence: Option<Presence>,
 }
 
 /// Where a session needs somebody to decide.
@@ -94,17 +99,13 @@ impl Line {
         self.session.hang_up();
     }
 
-    /// Says QUIT and waits a little for the answer.
+    /// Ends the line: says QUIT where that can be said, and waits a little for the answer.
     pub(super) async fn quit(mut self) {
-        let _ = self.session.quit(Instant::now());
-        loop {
-            match self.run().await {
-                Pause::Closed | Pause::Broken(_) | Pause::Upgrade | Pause::NeedContent => break,
-                Pause::Ready | Pause::Login | Pause::LoggedIn | Pause::LoginFailed(_) => break,
-                Pause::Challenge(_) | Pause::Outcome(_) => {}
-            }
-        }
-        let _ = self.stream.shutdown().await;
+        self.presence = None;
+        self.session.quit(Instant::now());
+        // What was under way has its outcome first.
+        while let Pause::Outcome(_) | Pause::Broken(_) = self.run().await {}
+        let _ = timeout_at((Instant::now() + FAREWELL).into(), self.stream.shutdown()).await;
     }
 }
 

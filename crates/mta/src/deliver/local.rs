@@ -21,7 +21,7 @@ pub(super) async fn deliver<S: Spool, D>(office: &Office<S, D>, template: &Path,
             Ok(path) => (one(office, &path, (job, addressee)).await, format!("maildir:{}", path.display())),
             Err(_unsafe) => (Fate::Failed(table::NO_SUCH_USER, "maildir.no-folder"), "maildir".to_owned()),
         };
-        results.push(Result { number: addressee.number, fate, next_hop, host: None, tls: String::new() });
+        results.push(Result::of(addressee.number, fate, &next_hop));
     }
     results
 }

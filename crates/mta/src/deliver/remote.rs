@@ -1,16 +1,16 @@
-//! Delivers a job to another host: line after line, until every recipient has a fate.
+//! Delivers a job to another host: host after host, until every recipient has a fate.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
+use gatepost_policy::notice::Happened;
 use gatepost_spool::Spool;
 
-use super::connect::{Candidate, Lasting, NoLine, find, open};
+use super::connect::{Hosts, Lasting, Next, NoLine};
 use super::job::{Addressee, Fate, Job, Result};
 use super::line::Line;
-use super::site::Site;
-use super::transact::{Attempt, Verdict, transact};
-use crate::office::{Current, Office};
+use super::site::{Presence, Site, Target};
+use super::transact::{Attempt, Left, Use, Why, transact};
+use crate::office::Office;
 
 /// Most transactions for one job in one attempt: a server that takes one recipient at a time still gets through
 /// a thousand of them.
@@ -18,60 +18,147 @@ const MOST_TRANSACTIONS: usize = 2000;
 
 /// What a worker gets back from a job.
 pub(super) struct Done {
+    /// One for each recipient, but for those that a drain left untried.
     pub(super) results: Vec<Result>,
     /// The line, if it can be used again.
     pub(super) line: Option<Line>,
-    /// Why nobody could be reached: then the site's other jobs need not try now.
+    /// Why nobody could be reached.
     pub(super) unreachable: Option<NoLine>,
 }
 
-/// Delivers to another host, over `line` where there is one from the job before.
+/// Delivers to another host, over `line` where there is one from the job before. `reached` is called for every
+/// new line.
 pub(super) async fn deliver<S: Spool, D>(
     office: &Office<S, D>,
-    site: &Site,
-    job: &Job,
-    line: Option<Line>,
+    (site, job): (&Site, &Job),
+    mut line: Option<Line>,
+    reached: impl Fn() -> Presence,
 ) -> Done {
     let current = office.current.load_full();
-    let mut hosts = Hosts { site, current, found: None };
-    let mut done = Done { results: Vec::new(), line, unreachable: None };
-    let mut open: Vec<Addressee> = job.recipients.clone();
-    // What the last host said of those still open.
-    let mut said: Vec<Result> = Vec::new();
-    for _ in 0..MOST_TRANSACTIONS {
-        let reused = done.line.is_some();
-        let line = match done.line.take() {
+    let mut hosts = Hosts::new(site, current, office.life.clone());
+    let mut open = Open::new(site, job);
+    let mut results = Vec::new();
+    // A line whose host put recipients off is good for the next job, if no other host gets this one.
+    let mut spare: Option<Line> = None;
+    loop {
+        let used = if line.is_some() { Use::Again } else { Use::First };
+        let over = match line.take() {
             Some(line) => line,
-            None => match hosts.next_line().await {
-                Ok(line) => line,
-                Err(no_line) => {
-                    done.give_up(&job_of(job, open), said, no_line);
-                    return done;
+            None => match hosts.next().await {
+                Next::Line(mut fresh) => {
+                    fresh.presence = Some(reached());
+                    if let Some(spare) = spare.take() {
+                        spare.quit().await;
+                    }
+                    *fresh
                 }
+                Next::Nobody(no_line) => return Done { line: spare, ..open.give_up(results, no_line) },
+                Next::Draining => return Done { results, line: spare, unreachable: None },
             },
         };
-        let attempt = Attempt { job, recipients: &open, hosts_left: hosts.has_more(), reused };
-        let Verdict { settled, again, said: words, line } = transact(office, line, &attempt).await;
-        done.results.extend(settled);
-        done.line = line;
-        (open, said) = (again, words);
-        if open.is_empty() {
-            return done;
+        let name = over.name.clone();
+        let sent = open.send(office, job, (over, used)).await;
+        results.extend(sent.settled);
+        if open.rest.is_empty() {
+            return Done { results, line: sent.line, unreachable: None };
+        }
+        spare = sent.line;
+        match sent.whither {
+            Whither::SameHost => hosts.once_more(),
+            Whither::NextHost => hosts.leave_out(name),
         }
     }
-    done.results.extend(said);
-    done
 }
 
-impl Done {
-    /// No host is left. What one of them said counts more than that the others could not be reached.
-    fn give_up(&mut self, open: &Job, said: Vec<Result>, no_line: NoLine) {
-        if said.is_empty() {
-            self.results.extend(open.all(&fate_of(&no_line), &no_line.next_hop));
-            self.unreachable = Some(no_line);
-        } else {
-            self.results.extend(said);
+/// What came of sending over one line.
+struct Sent {
+    settled: Vec<Result>,
+    /// The line, if it is good.
+    line: Option<Line>,
+    /// Where the others go.
+    whither: Whither,
+}
+
+/// Where recipients without a fate go next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whither {
+    /// Over a new line to the same host: it was the line that ended, not the host's patience.
+    SameHost,
+    NextHost,
+}
+
+/// Recipients without a fate.
+struct Open {
+    rest: Vec<Addressee>,
+    /// What hosts said about them; words of a host count more than the silence of the next.
+    said: BTreeMap<u32, Result>,
+    transactions: usize,
+    arrives: Happened,
+}
+
+impl Open {
+    fn new(site: &Site, job: &Job) -> Self {
+        let arrives = match site.target {
+            // An LMTP server is the mailbox (RFC 2033 section 1).
+            Target::Lmtp(_) | Target::Maildir(_) => Happened::Delivered,
+            Target::Smtp(_) | Target::Exchangers(_) | Target::Literal(_) => Happened::Relayed,
+        };
+        Self { rest: job.recipients.clone(), said: BTreeMap::new(), transactions: 0, arrives }
+    }
+
+    /// Sends over one line as long as that gets any further.
+    async fn send<S: Spool, D>(
+        &mut self,
+        office: &Office<S, D>,
+        job: &Job,
+        (line, mut used): (Line, Use),
+    ) -> Sent {
+        let mut sent = Sent { settled: Vec::new(), line: Some(line), whither: Whither::SameHost };
+        let mut recipients = std::mem::take(&mut self.rest);
+        while !recipients.is_empty() && self.transactions < MOST_TRANSACTIONS {
+            let Some(line) = sent.line.take() else { break };
+            self.transactions += 1;
+            let attempt = Attempt { job, recipients: &recipients, used, arrives: self.arrives };
+            let verdict = transact(office, line, &attempt).await;
+            sent.settled.extend(verdict.settled);
+            sent.line = verdict.line;
+            recipients = Vec::new();
+            for Left { addressee, said, why } in verdict.left {
+                self.note(said);
+                match why {
+                    Why::NoRoom => recipients.push(addressee),
+                    Why::Stale => self.rest.push(addressee),
+                    Why::PutOff | Why::Lost => {
+                        sent.whither = Whither::NextHost;
+                        self.rest.push(addressee);
+                    }
+                }
+            }
+            used = Use::Again;
         }
+        if self.transactions >= MOST_TRANSACTIONS {
+            sent.whither = Whither::NextHost;
+        }
+        self.rest.extend(recipients);
+        sent
+    }
+
+    fn note(&mut self, said: Result) {
+        let spoke = |result: &Result| matches!(result.fate, Fate::Waits(Some(_), _));
+        if spoke(&said) || !self.said.get(&said.number).is_some_and(spoke) {
+            self.said.insert(said.number, said);
+        }
+    }
+
+    /// No host is left. What one of them said counts more than that the others could not be reached.
+    fn give_up(mut self, mut results: Vec<Result>, no_line: NoLine) -> Done {
+        let untried = results.is_empty() && self.said.is_empty();
+        for addressee in self.rest {
+            let number = addressee.number;
+            let silent = || Result::of(number, fate_of(&no_line), &no_line.next_hop);
+            results.push(self.said.remove(&number).unwrap_or_else(silent));
+        }
+        Done { results, line: None, unreachable: untried.then_some(no_line) }
     }
 }
 
@@ -80,37 +167,5 @@ pub(super) fn fate_of(no_line: &NoLine) -> Fate {
     match (no_line.lasting, no_line.reply.clone()) {
         (Lasting::ForGood(rule), Some(reply)) => Fate::Failed(reply, rule),
         (Lasting::ForGood(_) | Lasting::ForNow, reply) => Fate::Waits(reply, no_line.cause.clone()),
-    }
-}
-
-fn job_of(job: &Job, recipients: Vec<Addressee>) -> Job {
-    Job { lent: job.lent.clone(), recipients }
-}
-
-/// The hosts of a site, looked up when the first is needed.
-struct Hosts<'a> {
-    site: &'a Site,
-    current: Arc<Current>,
-    found: Option<VecDeque<Candidate>>,
-}
-
-impl Hosts<'_> {
-    fn has_more(&self) -> bool {
-        self.found.as_ref().is_none_or(|left| !left.is_empty())
-    }
-
-    /// A line to the next host that can be reached.
-    async fn next_line(&mut self) -> std::result::Result<Line, NoLine> {
-        if self.found.is_none() {
-            self.found = Some(find(self.site, &self.current).await?);
-        }
-        let mut trouble = NoLine::for_now(self.site.target.to_string(), "no host is left to try");
-        while let Some(candidate) = self.found.as_mut().and_then(VecDeque::pop_front) {
-            match open(&candidate, self.site, &self.current).await {
-                Ok(line) => return Ok(line),
-                Err(no_line) => trouble = no_line,
-            }
-        }
-        Err(trouble)
     }
 }

@@ -119,7 +119,14 @@ async fn connect(submission: &Submission) -> Result<Line, SubmitError> {
         limits: Arc::new(ClientLimits::default()),
     };
     let session = ClientSession::start(settings, Instant::now());
-    Ok(Line { session, stream, name: address.to_string(), host: address.ip().to_string(), tls })
+    Ok(Line {
+        session,
+        stream,
+        name: address.to_string(),
+        host: address.ip().to_string(),
+        tls,
+        presence: None,
+    })
 }
 
 async fn advance(line: &mut Line, submission: &Submission) -> Result<Advance, String> {
@@ -150,9 +157,14 @@ async fn advance(line: &mut Line, submission: &Submission) -> Result<Advance, St
 async fn encrypt(line: Line, submission: &Submission) -> Result<Line, SubmitError> {
     let Line { session, stream, name, host, .. } = line;
     match shake_hands(submission, stream).await {
-        Ok((stream, facts)) => {
-            Ok(Line { session: session.upgraded(Instant::now()), stream, name, host, tls: Some(facts) })
-        }
+        Ok((stream, facts)) => Ok(Line {
+            session: session.upgraded(Instant::now()),
+            stream,
+            name,
+            host,
+            tls: Some(facts),
+            presence: None,
+        }),
         Err(cause) => Err(SubmitError { cause, transcript: session.transcript().to_string() }),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use gatepost_mail::downgrade::Downgrade;
+use gatepost_mail::downgrade::{Downgrade, HeaderCheck};
 use gatepost_mail::reply::table;
 use gatepost_mail::{Body, Octets, Recipient, Reply};
 use gatepost_policy::notice::Happened;
@@ -14,26 +14,54 @@ use super::job::{Addressee, Fate, Job, Lent, Result};
 use super::line::{Line, Pause};
 use crate::office::Office;
 
-/// What is to be sent, and what may follow.
+/// 421: the server closes the connection (RFC 5321 section 3.8).
+const CLOSING: u16 = 421;
+
+/// What is to be sent.
 pub(super) struct Attempt<'a> {
     pub(super) job: &'a Job,
     pub(super) recipients: &'a [Addressee],
-    /// Whether another host may be tried after this one.
-    pub(super) hosts_left: bool,
-    /// Whether the line served another job before: then it may have gone stale, which counts against nobody.
-    pub(super) reused: bool,
+    pub(super) used: Use,
+    /// What a delivery is to the sender, unless the host tells that itself.
+    pub(super) arrives: Happened,
+}
+
+/// Whether a line has carried a transaction before: then it may have gone stale, which counts against nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    First,
+    Again,
 }
 
 /// What a transaction means.
 pub(super) struct Verdict {
     /// Those with a fate.
     pub(super) settled: Vec<Result>,
-    /// Those to try over another line, or this one.
-    pub(super) again: Vec<Addressee>,
-    /// The fate of the latter if nobody is left to try.
-    pub(super) said: Vec<Result>,
+    /// Those that may be tried further.
+    pub(super) left: Vec<Left>,
     /// The line, if it can be used again.
     pub(super) line: Option<Line>,
+}
+
+/// A recipient that may be tried further.
+pub(super) struct Left {
+    pub(super) addressee: Addressee,
+    /// Its fate if there is nothing left to try.
+    pub(super) said: Result,
+    pub(super) why: Why,
+}
+
+/// Why a recipient has no fate yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// The host takes no more recipients at once.
+    NoRoom,
+    /// The host says 4yz.
+    PutOff,
+    /// The line broke before all was sent.
+    Lost,
+    /// The same, on a line that had been idle: the host may have closed it long ago.
+    Stale,
 }
 
 /// Sends the message to these recipients over this line.
@@ -46,22 +74,24 @@ pub(super) async fn transact<S: Spool, D>(
     let transaction = transaction(lent, attempt.recipients);
     let conversion = match fits(line.session.offers(), &transaction) {
         Ok(conversion) => conversion,
-        Err(reply) => return refused(line, attempt, &reply),
+        Err(reply) => return same_fate(line, attempt, &cannot_carry(reply)),
     };
     let mut source = match Source::open(office, lent, conversion).await {
         Ok(source) => source,
-        Err(Trouble::CannotConvert(reply)) => return refused(line, attempt, &reply),
-        Err(Trouble::Unreadable(cause)) => return postponed(line, attempt, cause),
+        Err(Trouble::CannotConvert(reply)) => return same_fate(line, attempt, &cannot_carry(reply)),
+        Err(Trouble::Unreadable(cause)) => return same_fate(line, attempt, &Fate::Waits(None, cause)),
     };
     let transaction = source.fitting(transaction);
-    if line.session.send(transaction, Instant::now()).is_err() {
-        return postponed(line, attempt, "the session went out of turn".into());
-    }
-    match carry(&mut line, &mut source).await {
-        Ok(outcome) => weigh(line, attempt, outcome),
+    let sent = line.session.send(transaction, Instant::now());
+    let carried = match sent {
+        Ok(()) => carry(&mut line, &mut source).await,
+        Err(out_of_turn) => Err(out_of_turn.to_string()),
+    };
+    match carried {
+        Ok(outcome) => weigh(line, attempt, outcome).await,
         // Without its final dot the next hop has nothing; the line ends here.
         Err(cause) => {
-            let mut verdict = postponed(line, attempt, cause);
+            let mut verdict = same_fate(line, attempt, &Fate::Waits(None, cause));
             verdict.line = None;
             verdict
         }
@@ -72,11 +102,7 @@ pub(super) async fn transact<S: Spool, D>(
 async fn carry(line: &mut Line, source: &mut Source) -> std::result::Result<TransactionOutcome, String> {
     loop {
         match line.run().await {
-            Pause::NeedContent => {
-                let (piece, more) = source.next().await?;
-                let sent = line.session.content(&piece, more, Instant::now());
-                sent.map_err(|error| error.to_string())?;
-            }
+            Pause::NeedContent => source.give(line).await?,
             Pause::Outcome(outcome) => return Ok(outcome),
             Pause::Broken(cause) => return Err(cause.to_string()),
             Pause::Upgrade
@@ -91,49 +117,61 @@ async fn carry(line: &mut Line, source: &mut Source) -> std::result::Result<Tran
 }
 
 /// Turns outcomes into fates.
-fn weigh(line: Line, attempt: &Attempt<'_>, outcome: TransactionOutcome) -> Verdict {
-    let happened =
-        if line.session.offers().has(Extension::Dsn) { Happened::PassedOn } else { Happened::Relayed };
-    let (mut settled, mut again, mut said) = (Vec::new(), Vec::new(), Vec::new());
+async fn weigh(line: Line, attempt: &Attempt<'_>, outcome: TransactionOutcome) -> Verdict {
+    let mut verdict = Verdict { settled: Vec::new(), left: Vec::new(), line: None };
+    let usable = outcome.connection == Connection::Usable;
     for (addressee, outcome) in attempt.recipients.iter().zip(outcome.recipients) {
-        let result = |fate| result_of(&line, addressee, fate);
-        match outcome {
-            RecipientOutcome::Delivered(reply) => settled.push(result(Fate::Delivered(reply, happened))),
-            RecipientOutcome::Failed(reply) => settled.push(result(Fate::Failed(reply, "delivery.refused"))),
-            RecipientOutcome::NotTried => {
-                again.push(addressee.clone());
-                said.push(result(Fate::Waits(None, "the server takes no more recipients now".into())));
-            }
-            RecipientOutcome::Deferred(reply) => {
-                let fate = Fate::Waits(Some(reply.clone()), reply.to_string());
-                if attempt.hosts_left {
-                    again.push(addressee.clone());
-                    said.push(result(fate));
-                } else {
-                    settled.push(result(fate));
-                }
-            }
-            RecipientOutcome::Interrupted(cause) => {
-                let fate = Fate::Waits(cause.reply().cloned(), cause.to_string());
-                if attempt.hosts_left || attempt.reused {
-                    again.push(addressee.clone());
-                    said.push(result(fate));
-                } else {
-                    settled.push(result(fate));
-                }
-            }
-            // Another host would be a second copy for sure if this one has taken it.
-            RecipientOutcome::InDoubt(cause) => {
-                let why = format!("in doubt, all was sent and no answer came: {cause}");
-                settled.push(result(Fate::Waits(cause.reply().cloned(), why)));
-            }
+        let (fate, why) = fate_of(&line, attempt, (outcome, usable));
+        let result = result_of(&line, addressee, fate);
+        match why {
+            None => verdict.settled.push(result),
+            Some(why) => verdict.left.push(Left { addressee: addressee.clone(), said: result, why }),
         }
     }
-    // Whoever was put off by this host is to be sent to the next one, not over this line again.
-    let put_off =
-        attempt.hosts_left && said.iter().any(|result| matches!(result.fate, Fate::Waits(Some(_), _)));
-    let line = (outcome.connection == Connection::Usable && !put_off).then_some(line);
-    Verdict { settled, again, said, line }
+    if usable {
+        verdict.line = Some(line);
+    } else {
+        line.quit().await;
+    }
+    verdict
+}
+
+/// The fate that an outcome means, and why it may not be the last word.
+fn fate_of(
+    line: &Line,
+    attempt: &Attempt<'_>,
+    (outcome, usable): (RecipientOutcome, bool),
+) -> (Fate, Option<Why>) {
+    let lost = match attempt.used {
+        Use::First => Why::Lost,
+        Use::Again => Why::Stale,
+    };
+    match outcome {
+        RecipientOutcome::Delivered(reply) => {
+            let tells = line.session.offers().has(Extension::Dsn);
+            let happened = if tells { Happened::PassedOn } else { attempt.arrives };
+            (Fate::Delivered(reply, happened), None)
+        }
+        RecipientOutcome::Failed(reply) => (Fate::Failed(reply, "delivery.refused"), None),
+        RecipientOutcome::NotTried => {
+            (Fate::Waits(None, "the server takes no more recipients now".into()), Some(Why::NoRoom))
+        }
+        RecipientOutcome::Deferred(reply) => {
+            // A server that closes an idle line often says so, which we read only now.
+            let closing = reply.code().get() == CLOSING && !usable;
+            let why = if closing && lost == Why::Stale { Why::Stale } else { Why::PutOff };
+            let cause = reply.to_string();
+            (Fate::Waits(Some(reply), cause), Some(why))
+        }
+        RecipientOutcome::Interrupted(cause) => {
+            (Fate::Waits(cause.reply().cloned(), cause.to_string()), Some(lost))
+        }
+        // Another host would be a second copy for sure if this one has taken it.
+        RecipientOutcome::InDoubt(cause) => {
+            let why = format!("in doubt, all was sent and no answer came: {cause}");
+            (Fate::Waits(cause.reply().cloned(), why), None)
+        }
+    }
 }
 
 fn result_of(line: &Line, addressee: &Addressee, fate: Fate) -> Result {
@@ -141,20 +179,15 @@ fn result_of(line: &Line, addressee: &Addressee, fate: Fate) -> Result {
     Result { number: addressee.number, fate, next_hop, host, tls }
 }
 
-/// All fail for good, and the line is as good as before.
-fn refused(line: Line, attempt: &Attempt<'_>, reply: &Reply) -> Verdict {
-    same_fate(line, attempt, &Fate::Failed(reply.clone(), "delivery.cannot-carry"))
+const fn cannot_carry(reply: Reply) -> Fate {
+    Fate::Failed(reply, "delivery.cannot-carry")
 }
 
-/// All wait, and the line is as good as before.
-fn postponed(line: Line, attempt: &Attempt<'_>, cause: String) -> Verdict {
-    same_fate(line, attempt, &Fate::Waits(None, cause))
-}
-
+/// All have this fate, and the line is as good as before.
 fn same_fate(line: Line, attempt: &Attempt<'_>, fate: &Fate) -> Verdict {
     let result = |addressee: &Addressee| result_of(&line, addressee, fate.clone());
     let settled = attempt.recipients.iter().map(result).collect();
-    Verdict { settled, again: Vec::new(), said: Vec::new(), line: Some(line) }
+    Verdict { settled, left: Vec::new(), line: Some(line) }
 }
 
 fn transaction(lent: &Lent, recipients: &[Addressee]) -> Transaction {
@@ -186,15 +219,9 @@ enum Trouble {
 
 /// The content on its way out of the spool, converted where the next hop needs that.
 enum Source {
-    AsStored(Content),
-    Converted { whole: Vec<u8>, given: usize },
+    AsStored { content: Content, left: u64 },
+    SevenBit { content: Content, downgrade: Downgrade, size: Octets },
 }
-
-/// Largest message that is converted: the result is held whole, since a conversion that fails in the middle
-/// must fail before MAIL.
-const LARGEST_CONVERTED: Octets = Octets::mib(64);
-/// Converted content is handed on in pieces of this size.
-const PIECE: usize = 64 * 1024;
 
 impl Source {
     async fn open<S: Spool, D>(
@@ -202,76 +229,94 @@ impl Source {
         lent: &Lent,
         conversion: Conversion,
     ) -> std::result::Result<Self, Trouble> {
-        let unreadable = |error: gatepost_spool::SpoolError| Trouble::Unreadable(error.to_string());
-        let content = office.spool.content(lent.claim.id).await.map_err(unreadable)?;
-        match conversion {
-            Conversion::None => Ok(Self::AsStored(content)),
-            Conversion::SevenBit => Self::seven_bit(content, lent).await,
+        let size = match conversion {
+            Conversion::None => Octets(0),
+            Conversion::SevenBit => seven_bit_size(stored(office, lent).await?).await?,
             Conversion::AsciiHeader => {
-                check_ascii_header(content).await?;
-                let content = office.spool.content(lent.claim.id).await.map_err(unreadable)?;
-                Ok(Self::AsStored(content))
+                check_ascii_header(stored(office, lent).await?).await?;
+                Octets(0)
             }
-        }
-    }
-
-    async fn seven_bit(mut content: Content, lent: &Lent) -> std::result::Result<Self, Trouble> {
-        if lent.claim.size > LARGEST_CONVERTED {
-            return Err(Trouble::CannotConvert(table::CANNOT_CONVERT));
-        }
-        let (mut downgrade, mut whole) = (Downgrade::new(), Vec::new());
-        let cannot = |_| Trouble::CannotConvert(table::CANNOT_CONVERT);
-        while let Some(piece) = next_piece(&mut content).await? {
-            downgrade.piece(&piece, &mut whole).map_err(cannot)?;
-        }
-        downgrade.finish(&mut whole).map_err(cannot)?;
-        Ok(Self::Converted { whole, given: 0 })
+        };
+        let content = stored(office, lent).await?;
+        Ok(match conversion {
+            Conversion::None | Conversion::AsciiHeader => Self::AsStored { left: content.size().0, content },
+            Conversion::SevenBit => Self::SevenBit { content, downgrade: Downgrade::new(), size },
+        })
     }
 
     /// The transaction as it is after the conversion.
     fn fitting(&self, transaction: Transaction) -> Transaction {
         match self {
-            Self::AsStored(_) => transaction,
-            Self::Converted { whole, .. } => {
-                Transaction { body: Body::SevenBit, size: Some(Octets::of(whole)), ..transaction }
+            Self::AsStored { .. } => transaction,
+            Self::SevenBit { size, .. } => {
+                Transaction { body: Body::SevenBit, size: Some(*size), ..transaction }
             }
         }
     }
 
-    async fn next(&mut self) -> std::result::Result<(Vec<u8>, More), String> {
-        match self {
-            Self::AsStored(content) => match content.piece().await {
-                Ok(Some(piece)) => Ok((piece.to_vec(), More::ThereIsMore)),
-                Ok(None) => Ok((Vec::new(), More::Last)),
-                Err(error) => Err(error.to_string()),
-            },
-            Self::Converted { whole, given } => {
-                let end = whole.len().min(*given + PIECE);
-                let piece = whole.get(*given..end).unwrap_or_default().to_vec();
-                *given = end;
-                Ok((piece, if end == whole.len() { More::Last } else { More::ThereIsMore }))
+    /// Gives the next piece to the session. The last one is told as such, so that the end of the content goes
+    /// out in the same packet.
+    async fn give(&mut self, line: &mut Line) -> std::result::Result<(), String> {
+        let now = Instant::now();
+        let given = match self {
+            Self::AsStored { content, left } => {
+                let piece = content.piece().await.map_err(|error| error.to_string())?;
+                let octets = piece.as_deref().unwrap_or_default();
+                if octets.is_empty() && *left > 0 {
+                    return Err("the spool gives less than it holds".into());
+                }
+                *left = left.saturating_sub(Octets::of(octets).0);
+                let more = if *left == 0 { More::Last } else { More::ThereIsMore };
+                line.session.content(octets, more, now)
             }
-        }
+            Self::SevenBit { content, downgrade, .. } => {
+                let mut out = Vec::new();
+                let cannot = |error: gatepost_mail::downgrade::CannotConvert| error.to_string();
+                let more = match content.piece().await.map_err(|error| error.to_string())? {
+                    Some(piece) => {
+                        downgrade.piece(&piece, &mut out).map_err(cannot)?;
+                        More::ThereIsMore
+                    }
+                    None => {
+                        std::mem::take(downgrade).finish(&mut out).map_err(cannot)?;
+                        More::Last
+                    }
+                };
+                line.session.content(&out, more, now)
+            }
+        };
+        given.map_err(|error| error.to_string())
     }
+}
+
+async fn stored<S: Spool, D>(office: &Office<S, D>, lent: &Lent) -> std::result::Result<Content, Trouble> {
+    let content = office.spool.content(lent.claim.id).await;
+    content.map_err(|error| Trouble::Unreadable(error.to_string()))
 }
 
 async fn next_piece(content: &mut Content) -> std::result::Result<Option<gatepost_spool::Piece>, Trouble> {
     content.piece().await.map_err(|error| Trouble::Unreadable(error.to_string()))
 }
 
+/// Converts into nothing: what cannot be converted must fail before MAIL, which also wants the size.
+async fn seven_bit_size(mut content: Content) -> std::result::Result<Octets, Trouble> {
+    let (mut downgrade, mut out, mut size) = (Downgrade::new(), Vec::new(), 0);
+    let cannot = |_| Trouble::CannotConvert(table::CANNOT_CONVERT);
+    while let Some(piece) = next_piece(&mut content).await? {
+        downgrade.piece(&piece, &mut out).map_err(cannot)?;
+        size += Octets::of(&out).0;
+        out.clear();
+    }
+    downgrade.finish(&mut out).map_err(cannot)?;
+    Ok(Octets(size + Octets::of(&out).0))
+}
+
 /// RFC 6532 header fields cannot be carried without SMTPUTF8.
 async fn check_ascii_header(mut content: Content) -> std::result::Result<(), Trouble> {
-    use gatepost_mail::header::{HeaderLimits, HeaderScan, Progress};
-
-    let mut scan = HeaderScan::new(HeaderLimits::default());
+    let mut check = HeaderCheck::default();
+    let cannot = |_| Trouble::CannotConvert(table::NEXT_HOP_NO_SMTPUTF8);
     while let Some(piece) = next_piece(&mut content).await? {
-        match scan.piece(&piece) {
-            Progress::More => {}
-            Progress::Ended { .. } | Progress::TooLarge => break,
-        }
+        check.piece(&piece).map_err(cannot)?;
     }
-    if scan.finish().is_international {
-        return Err(Trouble::CannotConvert(table::NEXT_HOP_NO_SMTPUTF8));
-    }
-    Ok(())
+    check.finish().map_err(cannot)
 }

@@ -39,7 +39,7 @@ async fn a_submission_reaches_another_server() {
         .start()
         .await
         .unwrap();
-    let mut instance = Instance::start_with(|settings| {
+    let instance = Instance::start_with(|settings| {
         settings.dns.servers = vec![world.dns()];
         settings.exchanger_port = world.smtp_port();
     });

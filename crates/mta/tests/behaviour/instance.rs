@@ -8,7 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gatepost_directory::{Embedded as Accounts, EmbeddedSettings as AccountsSettings, NewAccount};
-use gatepost_mail::{Domain, Octets};
+use gatepost_mail::{
+    Body, Domain, Ending, Envelope, ForwardPath, International, Octets, Principal, Recipient, ReversePath,
+    SessionId, SpoolId,
+};
 use gatepost_mta::event::now;
 use gatepost_mta::settings::{DnsSettings, ListenerSettings, ListenerTls, Timeouts, TlsFiles};
 use gatepost_mta::{Event, Events, Parts, Server, Settings};
@@ -18,8 +21,10 @@ use gatepost_policy::rules::{
     Service, TlsRule,
 };
 use gatepost_sasl::{Mechanism, Secret};
-use gatepost_spool::{Embedded as Queue, EmbeddedSettings as QueueSettings};
+use gatepost_spool::{Draft, Embedded as Queue, EmbeddedSettings as QueueSettings, Spool};
 use gatepost_testworld::authority::Authority;
+use gatepost_testworld::patience::PATIENCE;
+use gatepost_testworld::world::World;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
@@ -103,6 +108,61 @@ pub(crate) fn domain(text: &str) -> Domain {
     Domain::parse(text).unwrap()
 }
 
+/// Settings for mail to this world: its names, its port, and no long waits.
+pub(crate) fn facing(world: &World) -> impl FnOnce(&mut Settings) + use<> {
+    let (dns, port) = (world.dns(), world.smtp_port());
+    move |settings| {
+        settings.dns.servers = vec![dns];
+        settings.exchanger_port = port;
+        let short = Duration::from_secs(2);
+        settings.timeouts = Timeouts { connect: short, greeting: short, ..Timeouts::default() };
+    }
+}
+
+/// Changes the rules.
+pub(crate) fn rule(settings: &mut Settings, change: impl FnOnce(&mut Rules)) {
+    change(Arc::make_mut(&mut settings.rules));
+}
+
+/// A message to put into the queue.
+#[derive(Debug, Clone)]
+pub(crate) struct Mail {
+    pub(crate) envelope: Envelope,
+    pub(crate) content: Vec<u8>,
+}
+
+/// A short message of Ada's.
+pub(crate) fn mail(to: &[&str]) -> Mail {
+    let recipient = |to: &&str| Recipient::new(ForwardPath::parse(&format!("<{to}>")).unwrap());
+    let envelope = Envelope {
+        reverse_path: ReversePath::parse(&format!("<{}>", ADA.0)).unwrap(),
+        recipients: to.iter().map(recipient).collect(),
+        body: Body::SevenBit,
+        ending: Ending::Line,
+        international: International::No,
+        returns: None,
+        envelope_id: None,
+        principal: Principal::Account(ADA.0.to_owned()),
+        session: SessionId::from_number(1),
+        received: now(),
+    };
+    Mail { envelope, content: b"From: ada@ours.example\r\nSubject: a test\r\n\r\nHello\r\n".to_vec() }
+}
+
+impl Mail {
+    /// The same from somebody else; empty for nobody.
+    pub(crate) fn from(mut self, sender: &str) -> Self {
+        self.envelope.reverse_path = ReversePath::parse(&format!("<{sender}>")).unwrap();
+        self
+    }
+
+    /// The same with other content.
+    pub(crate) fn with(mut self, content: &[u8]) -> Self {
+        self.content = content.to_vec();
+        self
+    }
+}
+
 impl Instance {
     /// A server with the usual settings.
     pub(crate) fn start() -> Self {
@@ -111,13 +171,23 @@ impl Instance {
 
     /// A server with changed settings.
     pub(crate) fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), change)
+    }
+
+    /// A server for this world.
+    pub(crate) fn facing(world: &World) -> Self {
+        Self::start_with(facing(world))
+    }
+
+    /// A server on a folder that may have been another's before.
+    pub(crate) fn start_in(dir: TempDir, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = settings(dir.path());
         change(&mut settings);
         let (queue, _recovery) =
             Queue::open(&dir.path().join("queue"), QueueSettings::default(), now()).unwrap();
         let accounts = Accounts::open(&dir.path().join("accounts"), AccountsSettings::default()).unwrap();
-        accounts.add(&NewAccount::new(ADA.0, Secret::new(ADA.1), now())).unwrap();
+        // It is there already in a folder of another's.
+        let _ = accounts.add(&NewAccount::new(ADA.0, Secret::new(ADA.1), now()));
         let queue = Arc::new(queue);
         let (events, mut heard) = Events::channel();
         let parts = Parts { spool: queue.clone(), directory: Arc::new(accounts), events };
@@ -134,6 +204,19 @@ impl Instance {
         Self { dir, server, queue, events, told }
     }
 
+    /// Ends it, which all of its tasks must have done by themselves in time, and gives its folder.
+    pub(crate) async fn stop(self) -> TempDir {
+        assert!(self.server.drain(PATIENCE).await, "something was broken off");
+        self.dir
+    }
+
+    /// Puts a message into the queue, as a session would.
+    pub(crate) async fn hand_in(&self, mail: &Mail) -> SpoolId {
+        let mut draft = self.queue.draft().await.unwrap();
+        draft.write(&mail.content).await.unwrap();
+        draft.commit(mail.envelope.clone(), now()).await.unwrap().id()
+    }
+
     /// Where a listener listens.
     pub(crate) fn address(&self, listener: &str) -> SocketAddr {
         self.server.addresses().iter().find(|(name, _)| name == listener).unwrap().1
@@ -144,18 +227,25 @@ impl Instance {
         gatepost_testworld::maildir::Maildir::at(&self.dir.path().join("mail").join(OURS).join(local_part))
     }
 
-    /// Waits until so many events are told that `pick` picks, and gives them as JSON.
-    pub(crate) async fn await_events(&mut self, kind: &str, count: usize) -> Vec<serde_json::Value> {
-        let told = self.told.clone();
-        let found = || {
-            let told = told.lock().unwrap();
-            let values = told.iter().map(|event| serde_json::to_value(event).unwrap());
-            values.filter(|value| value["event"] == kind).collect::<Vec<_>>()
-        };
-        let waiting = self.events.wait_for(|_| found().len() >= count);
-        match tokio::time::timeout(gatepost_testworld::patience::PATIENCE, waiting).await {
-            Ok(_) => found(),
+    /// The events of a kind so far, as JSON.
+    pub(crate) fn events(&self, kind: &str) -> Vec<serde_json::Value> {
+        let told = self.told.lock().unwrap();
+        let values = told.iter().map(|event| serde_json::to_value(event).unwrap());
+        values.filter(|value| value["event"] == kind).collect()
+    }
+
+    /// Waits until so many events of a kind are told, and gives them as JSON.
+    pub(crate) async fn await_events(&self, kind: &str, count: usize) -> Vec<serde_json::Value> {
+        let mut events = self.events.clone();
+        let waiting = events.wait_for(|_| self.events(kind).len() >= count);
+        match tokio::time::timeout(PATIENCE, waiting).await {
+            Ok(_) => self.events(kind),
             Err(_) => panic!("still waiting for {count} events {kind}: {:#?}", self.told.lock().unwrap()),
         }
+    }
+
+    /// Waits until so many messages have left the queue.
+    pub(crate) async fn await_finished(&self, count: usize) {
+        self.await_events("finished", count).await;
     }
 }

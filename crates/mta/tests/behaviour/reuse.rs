@@ -1,0 +1,167 @@
+//! Few connections for many messages, few transactions for many recipients.
+
+use gatepost_testworld::script::Script;
+use gatepost_testworld::world::World;
+
+use crate::instance::{Instance, facing, mail};
+
+const ZONE: &str = "there.example. MX 10 mx.there.example.\nelse.example. MX 10 mx.else.example.";
+const MX: &str = "mx.there.example";
+
+async fn world(script: Script) -> World {
+    let plan = World::new().zone(ZONE).exchanger(MX, script);
+    plan.exchanger("mx.else.example", Script::polite()).start().await.unwrap()
+}
+
+fn addresses(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("user{number}@there.example")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_messages_go_over_few_connections() {
+    let world = world(Script::polite()).await;
+    let instance = Instance::facing(&world);
+    for _ in 0..100 {
+        instance.hand_in(&mail(&["bob@there.example"])).await;
+    }
+    instance.await_finished(100).await;
+    let exchanger = world.exchanger(MX).unwrap();
+    assert_eq!(exchanger.messages().len(), 100);
+    assert!(exchanger.memory().connections.len() <= 20, "{}", exchanger.memory().connections.len());
+    assert!(exchanger.complaints().is_empty(), "{:?}", exchanger.complaints());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_after_the_other_goes_over_one_connection() {
+    let world = world(Script::polite()).await;
+    let instance = Instance::facing(&world);
+    for number in 1..=10 {
+        instance.hand_in(&mail(&["bob@there.example"])).await;
+        instance.await_finished(number).await;
+    }
+    assert_eq!(world.exchanger(MX).unwrap().memory().connections.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_the_host_closed_meanwhile_is_no_failure() {
+    for script in [
+        // Without a word at the next MAIL, and with one.
+        Script::polite().hang_up("MAIL").when("second"),
+        Script::polite().reply("MAIL", "421 4.4.2 idle for too long").when("second"),
+    ] {
+        let world = world(script.once()).await;
+        let instance = Instance::facing(&world);
+        instance.hand_in(&mail(&["bob@there.example"])).await;
+        instance.await_finished(1).await;
+        instance.hand_in(&mail(&["bob@there.example"]).from("second@ours.example")).await;
+        instance.await_finished(2).await;
+        let exchanger = world.exchanger(MX).unwrap();
+        assert_eq!(exchanger.messages().len(), 2);
+        assert_eq!(exchanger.memory().connections.len(), 2);
+        assert!(instance.events("deferred").is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recipients_of_one_domain_share_a_transaction_and_domains_do_not() {
+    let world = world(Script::polite()).await;
+    let instance = Instance::facing(&world);
+    let to = ["a@there.example", "x@else.example", "b@there.example", "ada@ours.example", "y@else.example"];
+    instance.hand_in(&mail(&to)).await;
+    instance.await_finished(1).await;
+    let of = |name: &str| world.exchanger(name).unwrap().messages();
+    assert_eq!(of(MX).len(), 1);
+    assert_eq!(of(MX)[0].recipients, ["a@there.example", "b@there.example"]);
+    assert_eq!(of("mx.else.example").len(), 1);
+    assert_eq!(of("mx.else.example")[0].recipients, ["x@else.example", "y@else.example"]);
+    assert_eq!(instance.maildir("ada").messages().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_hundred_recipients_are_one_transaction() {
+    let world = world(Script::polite()).await;
+    let instance = Instance::facing(&world);
+    let to = addresses(500);
+    instance.hand_in(&mail(&to.iter().map(String::as_str).collect::<Vec<_>>())).await;
+    instance.await_finished(1).await;
+    let messages = world.exchanger(MX).unwrap().messages();
+    assert_eq!(messages.len(), 1);
+    assert_eq!(messages[0].recipients, to);
+    assert_eq!(instance.events("delivered").len(), 500);
+}
+
+async fn splits(script: Script, transactions: usize) -> World {
+    let world = world(script).await;
+    let instance = Instance::start_with(facing(&world));
+    let to = addresses(25);
+    instance.hand_in(&mail(&to.iter().map(String::as_str).collect::<Vec<_>>())).await;
+    instance.await_finished(1).await;
+    assert!(instance.events("deferred").is_empty());
+    let messages = world.exchanger(MX).unwrap().messages();
+    let mut reached: Vec<String> = messages.iter().flat_map(|message| message.recipients.clone()).collect();
+    assert_eq!(messages.len(), transactions);
+    assert_eq!(reached.len(), 25);
+    reached.sort();
+    reached.dedup();
+    assert_eq!(reached.len(), 25, "nobody twice");
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_recipients_than_the_host_takes_are_split() {
+    let world = splits(Script::polite().offers("LIMITS RCPTMAX=10"), 3).await;
+    assert_eq!(world.exchanger(MX).unwrap().memory().connections.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_ends_the_session_after_each_message_gets_them_all() {
+    let world = splits(Script::polite().offers("LIMITS RCPTMAX=10 MAILMAX=1"), 3).await;
+    assert_eq!(world.exchanger(MX).unwrap().memory().connections.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_says_452_gets_the_others_next() {
+    // One of them is one too many, once.
+    let script = Script::polite().reply("RCPT", "452 4.5.3 too many recipients").when("user10@").once();
+    let world = splits(script, 2).await;
+    assert_eq!(world.exchanger(MX).unwrap().memory().connections.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_takes_fewer_connections_than_we_open_gets_all_mail_over_those() {
+    // Three connections are let in; all others are told to go away.
+    let script = Script::polite()
+        .reply("CONNECT", "220 exchanger.example")
+        .times(3)
+        .reply("CONNECT", "421 4.7.0 too many connections");
+    let world = world(script).await;
+    let instance = Instance::facing(&world);
+    for _ in 0..60 {
+        instance.hand_in(&mail(&["bob@there.example"])).await;
+    }
+    instance.await_finished(60).await;
+    assert_eq!(world.exchanger(MX).unwrap().messages().len(), 60);
+    assert!(instance.events("deferred").is_empty(), "{:?}", instance.events("deferred"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_are_closed_politely_when_there_is_no_more_to_do() {
+    let world = world(Script::polite()).await;
+    let instance = Instance::facing(&world);
+    for _ in 0..10 {
+        instance.hand_in(&mail(&["bob@there.example"])).await;
+    }
+    instance.await_finished(10).await;
+    let exchanger = world.exchanger(MX).unwrap();
+    let closed = |memory: &gatepost_testworld::exchanger::Memory| {
+        memory
+            .connections
+            .iter()
+            .all(|connection| connection.life == gatepost_testworld::exchanger::Life::Closed)
+    };
+    let memory = exchanger.await_memory("all lines closed", closed).await.unwrap();
+    for connection in memory.connections {
+        assert_eq!(connection.commands.last().map(String::as_str), Some("QUIT"));
+    }
+    instance.stop().await;
+}
