@@ -164,6 +164,10 @@ pub struct Stats {
     pub spare_segments: u64,
     /// Times the log was synced since the spool was opened; zero for an engine without a log.
     pub syncs: u64,
-    /// Messages found damaged since the spool was opened.
+    /// Records written again since then to free segments; zero for an engine without segments.
+    pub rewritten: u64,
+    /// Segments freed since then.
+    pub freed: u64,
+    /// Messages found damaged since then.
     pub damaged: u64,
 }

@@ -262,6 +262,8 @@ impl Spool for Embedded {
             segments: index.segments.len() as u64,
             spare_segments: index.spare.len() as u64,
             syncs: index.syncs,
+            rewritten: index.rewritten,
+            freed: index.freed,
             damaged: index.damaged.len() as u64,
         }
     }

@@ -13,7 +13,7 @@ mod tests;
 mod wire;
 
 pub(crate) use self::frame::{FOOT, FOOT_MARK, Foot, Frame, HEAD, Head, MARK, Stamp, begin};
-pub(crate) use self::meta::{MessageMeta, StateMeta, Store, states_from, states_to};
+pub(crate) use self::meta::{Brief, MessageMeta, StateMeta, Store, states_from, states_to};
 pub(crate) use self::wire::{Reader, Writer};
 
 /// What a record is about.

@@ -15,6 +15,9 @@ use gatepost_spool::{Fault, Loss, Simulated};
 
 use crate::play::{Ended, Play};
 
+/// What one life does at most.
+const STEPS: usize = 100;
+
 /// Lives from start to crash, one behind the other on the same disk, each cut after so many calls.
 fn lives(seed: u64, cuts: &[u64], loss: Loss) {
     let disk = Simulated::new();
@@ -22,10 +25,10 @@ fn lives(seed: u64, cuts: &[u64], loss: Loss) {
     for (life, &cut) in cuts.iter().enumerate() {
         let told = format!("seed {seed}, cuts {cuts:?}, life {life}, {loss:?}");
         disk.cut_after(cut);
-        let ended = play.live(40);
+        let ended = play.live(STEPS);
         disk.restart(loss, seed ^ cut);
         play.compare(loss, &told);
-        if ended == Ended::Whole {
+        if ended != Ended::Stopped {
             break;
         }
     }
@@ -34,14 +37,15 @@ fn lives(seed: u64, cuts: &[u64], loss: Loss) {
 /// How many calls an undisturbed life makes.
 fn calls(seed: u64) -> u64 {
     let disk = Simulated::new();
-    let ended = Play::new(&disk, seed).live(40);
-    assert_eq!(ended, Ended::Whole);
+    let ended = Play::new(&disk, seed).live(STEPS);
+    // Else the runs would not come by what they are for.
+    assert!(matches!(ended, Ended::Whole { rewritten: 20.., freed: 4.. }), "seed {seed}: {ended:?}");
     disk.steps()
 }
 
 #[test]
 fn a_power_cut_at_each_call_loses_nothing_that_was_promised() {
-    for seed in [1, 2] {
+    for seed in [5, 6] {
         for cut in 0..calls(seed) {
             lives(seed, &[cut], Loss::Power);
         }
@@ -50,15 +54,15 @@ fn a_power_cut_at_each_call_loses_nothing_that_was_promised() {
 
 #[test]
 fn a_kill_at_each_call_loses_nothing_at_all() {
-    for cut in 0..calls(3) {
-        lives(3, &[cut], Loss::Process);
+    for cut in 0..calls(29) {
+        lives(29, &[cut], Loss::Process);
     }
 }
 
 #[test]
 fn many_lives_on_one_disk_lose_nothing() {
-    for seed in 100..300 {
-        let calls = 20 + (seed * 7919) % 230;
+    for seed in 100..180 {
+        let calls = 20 + (seed * 7919) % 330;
         let loss = if seed % 3 == 0 { Loss::Process } else { Loss::Power };
         lives(seed, &[calls, calls / 2, 3 * calls / 4, calls, calls / 3], loss);
     }
@@ -72,7 +76,7 @@ fn after_a_failed_write_or_sync_nothing_more_is_promised() {
         let disk = Simulated::new();
         let mut play = Play::new(&disk, seed);
         disk.fail_after(fault, 12 + seed % 60);
-        let ended = play.live(40);
+        let ended = play.live(STEPS);
         stopped += usize::from(ended == Ended::Stopped);
         disk.restart(Loss::Power, seed);
         play.compare(Loss::Power, &format!("seed {seed}, {fault:?} failed"));

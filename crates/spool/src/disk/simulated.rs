@@ -265,7 +265,7 @@ impl Node {
 fn put(octets: &mut Vec<u8>, offset: usize, part: &[u8]) {
     let end = offset + part.len();
     if octets.len() < end {
-        octets.resize(end, 0);
+        octets.append(&mut vec![0; end - octets.len()]);
     }
     if let Some(place) = octets.get_mut(offset..end) {
         place.copy_from_slice(part);

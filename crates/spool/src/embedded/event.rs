@@ -8,7 +8,7 @@ use super::index::{Home, Index, Kept, Spot};
 use super::scan::{Content, Record};
 use crate::DamagedPart;
 use crate::ledger::{Standing, States};
-use crate::record::{Kind, MessageMeta, Reader, StateMeta, Store, Writer, states_from, states_to};
+use crate::record::{Brief, Kind, Reader, StateMeta, Store, Writer, states_from, states_to};
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(super) struct Event {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum What {
-    Message { size: u64, home: Home, standing: Standing, states: States },
+    Message { size: u64, store: Store, standing: Standing, states: States },
     State { standing: Standing, states: States },
     Gone,
 }
@@ -36,16 +36,13 @@ impl Event {
         let meta = octets.get(record.meta.clone()).unwrap_or_default();
         let what = match record.kind {
             Kind::Message => {
-                let meta = MessageMeta::read(meta).ok_or(DamagedPart::Envelope)?;
-                let home = match meta.store {
-                    Store::Inline => Home::Log,
-                    Store::File { .. } => Home::File,
-                };
+                let Brief { size, store, standing, states } =
+                    Brief::read(meta).ok_or(DamagedPart::Envelope)?;
                 let standing = match record.content {
-                    Content::Right => meta.state.standing,
+                    Content::Right => standing,
                     Content::Damaged => Standing::Held,
                 };
-                What::Message { size: meta.size, home, standing, states: meta.state.states }
+                What::Message { size, store, standing, states }
             }
             Kind::State => {
                 let meta = StateMeta::read(meta).ok_or(DamagedPart::State)?;
@@ -68,11 +65,14 @@ impl Event {
         write.u32(self.offset);
         write.u32(self.total);
         match &self.what {
-            What::Message { size, home, standing, states } => {
-                write.u8(match home {
-                    Home::Log => 0,
-                    Home::File => 1,
-                });
+            What::Message { size, store, standing, states } => {
+                match store {
+                    Store::Inline => write.u8(0),
+                    Store::File { crc } => {
+                        write.u8(1);
+                        write.u32(*crc);
+                    }
+                }
                 write.u64(*size);
                 states_to(write, *standing, states);
             }
@@ -89,10 +89,10 @@ impl Event {
         let [offset, total] = [read.u32()?, read.u32()?];
         let what = match read.u8()? {
             tag @ (0 | 1) => {
-                let home = if tag == 0 { Home::Log } else { Home::File };
+                let store = if tag == 0 { Store::Inline } else { Store::File { crc: read.u32()? } };
                 let size = read.u64()?;
                 let (standing, states) = states_from(read)?;
-                What::Message { size, home, standing, states }
+                What::Message { size, store, standing, states }
             }
             2 => {
                 let (standing, states) = states_from(read)?;
@@ -109,7 +109,11 @@ impl Event {
         let Self { id, offset, total, what } = self;
         let spot = Spot { segment, offset, total };
         match what {
-            What::Message { size, home, standing, states } => {
+            What::Message { size, store, standing, states } => {
+                let home = match store {
+                    Store::Inline => Home::Log,
+                    Store::File { .. } => Home::File,
+                };
                 index.add(id, Kept { spot, state: None, size, home }, (standing, states));
             }
             What::State { standing, states } => {

@@ -101,15 +101,20 @@ mod tests {
 
     use super::*;
     use crate::embedded::event::What;
-    use crate::embedded::index::Home;
     use crate::ledger::{Standing, States};
+    use crate::record::Store;
 
     #[test]
     fn what_is_written_can_be_read_and_nothing_else() {
         let stamp = Stamp { sequence: 4, salt: 5 };
         let states = States::fresh(3, Timestamp::from_micros(8));
         let whats = [
-            What::Message { size: 9, home: Home::File, standing: Standing::Held, states: states.clone() },
+            What::Message {
+                size: 9,
+                store: Store::File { crc: 3 },
+                standing: Standing::Held,
+                states: states.clone(),
+            },
             What::State { standing: Standing::Open, states },
             What::Gone,
         ];

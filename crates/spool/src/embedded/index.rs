@@ -105,6 +105,10 @@ pub(super) struct Index {
     pub(super) octets: u64,
     /// Times the log was synced.
     pub(super) syncs: u64,
+    /// Records written again to free segments.
+    pub(super) rewritten: u64,
+    /// Segments freed.
+    pub(super) freed: u64,
     /// Where the next record goes in the segment that is being filled.
     pub(super) tail_end: u64,
 }
@@ -124,6 +128,8 @@ impl Index {
             discarded: Vec::new(),
             octets: 0,
             syncs: 0,
+            rewritten: 0,
+            freed: 0,
             tail_end: 0,
         }
     }
@@ -146,6 +152,7 @@ impl Index {
     /// A message's record was written again, with its states.
     pub(super) fn relocate(&mut self, id: SpoolId, spot: Spot) {
         self.count(spot);
+        self.rewritten += 1;
         let Some(kept) = self.ledger.place_mut(id) else { return self.discount(spot) };
         let before = std::mem::replace(kept, Kept { spot, state: None, ..*kept });
         self.leave(id, before);
@@ -214,6 +221,7 @@ impl Index {
 
     /// A message's end was written once more, in this segment.
     pub(super) fn bury_again(&mut self, id: SpoolId, written: NonZeroU32) {
+        self.rewritten += 1;
         for segment in self.segments.values_mut() {
             for grave in segment.graves.iter_mut().filter(|grave| grave.id == id) {
                 grave.written = written;

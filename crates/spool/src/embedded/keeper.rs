@@ -103,6 +103,7 @@ fn free(shared: &Shared, sequence: NonZeroU32) -> Result<(), SpoolError> {
     Hint::remove(shared.disk(), &shared.folders, stamp);
     let fits = spare.file.length().is_ok_and(|length| length == shared.settings.segment.0);
     let mut index = shared.index();
+    index.freed += 1;
     if fits && index.spare.len() < shared.settings.spare_segments {
         index.spare.push(spare);
         return Ok(());

@@ -53,8 +53,6 @@ pub(super) struct SegmentRead {
     pub(super) epoch: u64,
     pub(super) highest: u64,
     pub(super) sealed: bool,
-    /// The checksums of content files.
-    pub(super) files: BTreeMap<SpoolId, u32>,
 }
 
 /// Reads a segment in full. Nothing in it counts as torn.
@@ -96,10 +94,7 @@ pub(super) fn read(file: &SegmentFile, age: Age) -> Result<SegmentRead, SpoolErr
             read.damages.push(damage(Some(record.id), DamagedPart::Content, record.offset));
         }
         match Event::of(record, &octets) {
-            Ok(event) => {
-                read.events.extend(event);
-                read.files.extend(record.file_checksum(&octets).map(|crc| (record.id, crc)));
-            }
+            Ok(event) => read.events.extend(event),
             Err(part) => read.damages.push(damage(Some(record.id), part, record.offset)),
         }
     }

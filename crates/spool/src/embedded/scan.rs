@@ -6,7 +6,7 @@ use gatepost_mail::SpoolId;
 
 use super::segment::HEADER;
 use crate::DamagedPart;
-use crate::record::{FOOT, FOOT_MARK, Foot, HEAD, Head, Kind, MARK, MessageMeta, Stamp, Store};
+use crate::record::{FOOT, FOOT_MARK, Foot, HEAD, Head, Kind, MARK, Stamp};
 
 const STEP: usize = 8;
 
@@ -21,17 +21,6 @@ pub(super) struct Record {
     /// Where its meta lies in the segment.
     pub(super) meta: Range<usize>,
     pub(super) content: Content,
-}
-
-impl Record {
-    /// The checksum of the file that holds the content, if one does.
-    pub(super) fn file_checksum(&self, octets: &[u8]) -> Option<u32> {
-        let meta = MessageMeta::read(octets.get(self.meta.clone())?)?;
-        match meta.store {
-            Store::File { crc } if self.kind == Kind::Message => Some(crc),
-            Store::File { .. } | Store::Inline => None,
-        }
-    }
 }
 
 /// Whether content is what was written.

@@ -5,11 +5,11 @@ use std::path::Path;
 use gatepost_mail::{Octets, SpoolId};
 
 use super::event::What;
-use super::index::Home;
 use super::recover::{self, Age, Damage};
 use super::segment::{Header, Life, SegmentFile};
 use super::shared::Folders;
 use crate::disk::{Disk, File};
+use crate::record::Store;
 use crate::{DamagedPart, SpoolError};
 
 /// What is read of a content file at a time.
@@ -73,11 +73,11 @@ fn verify_segment(
     verified.segments += 1;
     verified.records += read.events.len() as u64;
     verified.damages.extend(read.damages);
-    let files = read.events.iter().filter_map(|event| match event.what {
-        What::Message { home: Home::File, size, .. } => Some((event.id, size)),
-        What::Message { home: Home::Log, .. } | What::State { .. } | What::Gone => None,
+    let files = read.events.into_iter().filter_map(|event| match event.what {
+        What::Message { store: Store::File { crc }, size, .. } => Some((event.id, crc, size)),
+        What::Message { store: Store::Inline, .. } | What::State { .. } | What::Gone => None,
     });
-    Ok(files.filter_map(|(id, size)| Some((id, *read.files.get(&id)?, size))).collect())
+    Ok(files.collect())
 }
 
 fn verify_file(

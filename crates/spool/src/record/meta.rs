@@ -55,16 +55,40 @@ impl MessageMeta {
 
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let mut read = Reader(bytes);
+        let (size, store) = Self::take_store(&mut read)?;
+        let state = StateMeta::take(&mut read)?;
+        let envelope = Arc::new(envelope::read(&mut read)?);
+        let fits = envelope.recipients.len() == state.states.as_slice().len();
+        (fits && read.0.is_empty()).then_some(Self { size, store, state, envelope })
+    }
+
+    fn take_store(read: &mut Reader<'_>) -> Option<(u64, Store)> {
         let size = read.u64()?;
         let store = match read.u8()? {
             0 => Store::Inline,
             1 => Store::File { crc: read.u32()? },
             _other => return None,
         };
-        let state = StateMeta::take(&mut read)?;
-        let envelope = Arc::new(envelope::read(&mut read)?);
-        let fits = envelope.recipients.len() == state.states.as_slice().len();
-        (fits && read.0.is_empty()).then_some(Self { size, store, state, envelope })
+        Some((size, store))
+    }
+}
+
+/// What a restart must know of a message: all but the envelope, which is not even looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Brief {
+    pub(crate) size: u64,
+    pub(crate) store: Store,
+    pub(crate) standing: Standing,
+    pub(crate) states: States,
+}
+
+impl Brief {
+    /// Reads the beginning of a message's meta.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        let mut read = Reader(bytes);
+        let (size, store) = MessageMeta::take_store(&mut read)?;
+        let (standing, states) = states_from(&mut read)?;
+        Some(Self { size, store, standing, states })
     }
 }
 

@@ -80,6 +80,9 @@ fn what_is_written_can_be_read() {
         let mut bytes = Vec::new();
         meta.write(&mut bytes);
         assert_eq!(MessageMeta::read(&bytes).as_ref(), Some(&meta));
+        let brief = Brief::read(&bytes).unwrap();
+        assert_eq!((brief.size, brief.store), (meta.size, meta.store));
+        assert_eq!((brief.standing, &brief.states), (meta.state.standing, &meta.state.states));
         for end in 0..bytes.len() {
             assert_eq!(MessageMeta::read(&bytes[..end]), None, "cut at {end}");
         }

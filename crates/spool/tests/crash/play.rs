@@ -21,7 +21,7 @@ const LEASE: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
     /// By being done.
-    Whole,
+    Whole { rewritten: u64, freed: u64 },
     /// By a call that failed.
     Stopped,
 }
@@ -50,13 +50,13 @@ impl Play {
 
     fn open(&self) -> Result<Embedded, SpoolError> {
         let settings = EmbeddedSettings {
-            segment: Octets::kib(48),
+            segment: Octets::kib(36),
             inline: Octets::kib(4),
             draft_memory: Octets::kib(64),
             hot_memory: Octets::kib(16),
             floor: Octets(0),
             spare_segments: 3,
-            pinned_segments: 2,
+            pinned_segments: 1,
             drive: Drive::Caller,
             disk: Disk::simulated(&self.disk),
             seed: Some(self.chance.0),
@@ -78,7 +78,8 @@ impl Play {
                     return Ended::Stopped;
                 }
             }
-            Ended::Whole
+            let stats = spool.stats().await;
+            Ended::Whole { rewritten: stats.rewritten, freed: stats.freed }
         })
     }
 
@@ -339,6 +340,8 @@ impl Chance {
 
     fn octets(&mut self, size: usize) -> Vec<u8> {
         let some: Vec<u8> = (0..61).map(|_| self.below(256) as u8).collect();
-        some.into_iter().cycle().take(size).collect()
+        let mut octets = some.repeat(size / 61 + 1);
+        octets.truncate(size);
+        octets
     }
 }
