@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::{BufRead, BufReader, Read, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -17,7 +17,8 @@ use tempfile::TempDir;
 /// How long anything here may take. Generous: the machine may be compiling beside it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What our gatepost calls itself; its certificate has this name.
+/// What our gatepost calls itself; its certificate has this name, and that of 127.0.0.1 for clients which
+/// cannot be told another.
 pub(crate) const HOSTNAME: &str = "mail.ours.example";
 
 /// What a gatepost is to be like.
@@ -66,8 +67,7 @@ impl Plan {
     pub(crate) fn start(self) -> Gatepost {
         let dir = tempfile::tempdir().expect("a folder of our own");
         let authority = Authority::new().expect("an authority");
-        let identity = authority.identity(&[HOSTNAME]).expect("a certificate");
-        let (certificate, key) = identity.write(dir.path(), "server").expect("writing the certificate");
+        let (certificate, key) = write_identity(&authority, dir.path());
         let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).expect("writing a file");
         write("ca.pem", authority.certificate());
         let tls = format!("certificate = {certificate:?}\nprivate-key = {key:?}");
@@ -141,7 +141,8 @@ impl Gatepost {
     pub(crate) fn await_mail(&self, domain: &str, local_part: &str, count: usize) -> Vec<Vec<u8>> {
         let new = self.mailbox(domain, local_part).join("new");
         await_that(&format!("{count} messages in {}", new.display()), || {
-            let paths: Vec<_> = fs::read_dir(&new).ok()?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+            let paths: Vec<_> =
+                fs::read_dir(&new).ok()?.filter_map(|entry| Some(entry.ok()?.path())).collect();
             (paths.len() >= count).then_some(paths)
         })
         .iter()
@@ -201,20 +202,16 @@ impl Gatepost {
     /// Starts the server and waits until every listener listens.
     pub(crate) fn serve(&mut self) {
         let mut command = self.command(&["serve"]);
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("starting gatepost");
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("starting it");
         let log = Arc::new(Mutex::new(Vec::new()));
         let (found, addresses) = mpsc::channel();
-        let stdout = BufReader::new(child.stdout.take().expect("its standard output"));
-        let lines = log.clone();
-        thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
-                if let Some(listening) = listening(&line) {
-                    let _ = found.send(listening);
-                }
-                lines.lock().expect("the log").push(line);
-            }
-        });
+        read_along(child.stdout.take().expect("its standard output"), log.clone(), found.clone());
+        read_along(child.stderr.take().expect("its standard error"), log.clone(), found);
         let mut known = Vec::new();
         while known.len() < 3 {
             match addresses.recv_timeout(PATIENCE) {
@@ -245,7 +242,7 @@ impl Gatepost {
         await_that("its end", || running.child.try_wait().expect("its state")).code()
     }
 
-    /// Its log so far.
+    /// Its log so far, and what it complained of.
     pub(crate) fn log(&self) -> Vec<String> {
         self.running.as_ref().map(|running| running.log.lock().expect("the log").clone()).unwrap_or_default()
     }
@@ -264,11 +261,19 @@ impl Gatepost {
         })
     }
 
-    /// Every octet that it has written anywhere: its log and all files under its data folder.
+    /// Every octet that it has written anywhere: its log, all files under its data folder, all mail.
     pub(crate) fn everything_written(&self) -> Vec<u8> {
         let mut all = self.log().join("\n").into_bytes();
         collect(&self.dir.path().join("data"), &mut all);
+        collect(&self.dir.path().join("mail"), &mut all);
         all
+    }
+
+    /// Puts a new certificate in the place of its own; it is not told. Gives the certificate in PEM.
+    pub(crate) fn renew_certificate(&self) -> String {
+        let authority = Authority::new().expect("an authority");
+        let (certificate, _key) = write_identity(&authority, self.dir.path());
+        fs::read_to_string(certificate).expect("the new certificate")
     }
 }
 
@@ -294,6 +299,26 @@ pub(crate) fn await_that<T>(what: &str, mut condition: impl FnMut() -> Option<T>
         assert!(Instant::now() < until, "still waiting for {what}");
         thread::park_timeout(Duration::from_millis(20));
     }
+}
+
+fn write_identity(authority: &Authority, folder: &Path) -> (PathBuf, PathBuf) {
+    let identity = authority.identity(&[HOSTNAME, "127.0.0.1"]).expect("a certificate");
+    identity.write(folder, "server").expect("writing the certificate")
+}
+
+fn read_along(
+    from: impl Read + Send + 'static,
+    log: Arc<Mutex<Vec<String>>>,
+    found: mpsc::Sender<(String, SocketAddr)>,
+) {
+    thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            if let Some(listening) = listening(&line) {
+                let _ = found.send(listening);
+            }
+            log.lock().expect("the log").push(line);
+        }
+    });
 }
 
 fn listening(line: &str) -> Option<(String, SocketAddr)> {

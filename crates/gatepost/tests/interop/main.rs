@@ -1,0 +1,16 @@
+//! gatepost as the world meets it: the real program on loopback ports, real clients, strangers, and noise.
+
+// Tells the lints that helpers beside the tests may panic like the tests themselves.
+#![cfg(test)]
+
+#[path = "../rig/rig.rs"]
+mod rig;
+
+mod clients;
+mod guard;
+mod logins;
+mod noise;
+mod relay;
+mod senders;
+mod signals;
+mod telnet;
