@@ -16,6 +16,7 @@ use super::{Bound, session};
 use crate::event::What;
 use crate::lifetime::Phase;
 use crate::office::Office;
+use crate::settings::ListenerSettings;
 
 /// How long to wait when the system has no descriptor for another connection: one may be given back soon.
 const BREATH: Duration = Duration::from_millis(50);
@@ -27,13 +28,16 @@ pub(crate) async fn run<S: Spool, D: Directory>(office: Arc<Office<S, D>>, bound
     let mut life = office.life.clone();
     let listening = What::Listening { listener: bound.settings.name.clone(), address: bound.address };
     office.events.emit(None, None, listening);
-    let bound = Arc::new(bound);
+    // Sessions must not share the socket: it would stay open, and take connections for nobody, until the last of
+    // them has ended.
+    let Bound { settings, socket, .. } = bound;
+    let settings = Arc::new(settings);
     loop {
         tokio::select! {
             biased;
             () = life.reached(Phase::Draining) => return,
-            accepted = bound.socket.accept() => match accepted {
-                Ok((stream, client)) => welcome(&office, &bound, stream, client),
+            accepted = socket.accept() => match accepted {
+                Ok((stream, client)) => welcome(&office, &settings, stream, client),
                 Err(cause) => {
                     let hint = "raise the limit of open files (ulimit -n) if it says so";
                     office.events.emit(None, None, What::Trouble { part: "accept", cause: cause.to_string(), hint });
@@ -47,7 +51,7 @@ pub(crate) async fn run<S: Spool, D: Directory>(office: Arc<Office<S, D>>, bound
 /// Gives the client a place and a session of its own, or turns it away.
 fn welcome<S: Spool, D: Directory>(
     office: &Arc<Office<S, D>>,
-    bound: &Arc<Bound>,
+    settings: &Arc<ListenerSettings>,
     stream: TcpStream,
     client: SocketAddr,
 ) {
@@ -61,9 +65,9 @@ fn welcome<S: Spool, D: Directory>(
     let _ = stream.set_nodelay(true);
     match verdict.reply {
         None => {
-            let (bound, office_of_session) = (bound.clone(), office.clone());
+            let (settings, office_of_session) = (settings.clone(), office.clone());
             office.sessions.spawn(office.life.clone(), async move {
-                session::serve(office_of_session, current, &bound, stream, client).await;
+                session::serve(office_of_session, current, &settings, stream, client).await;
                 drop(place);
             });
         }

@@ -13,34 +13,33 @@ use gatepost_smtp::{Limits, Protocol, ServerSession, ServerSettings, StartTls};
 use gatepost_spool::{Receipt, Spool};
 use tokio::net::TcpStream;
 
-use super::Bound;
 use super::desk::{Desk, Visit};
 use super::drive::{Close, Ended, drive};
 use crate::event::What;
 use crate::net::stream::Stream;
 use crate::net::tls::{Acceptor, TlsError};
 use crate::office::{Current, Office};
-use crate::settings::ListenerTls;
+use crate::settings::{ListenerSettings, ListenerTls};
 
 /// Serves one client to the end.
 pub(super) async fn serve<S: Spool, D: Directory>(
     office: Arc<Office<S, D>>,
     current: Arc<Current>,
-    bound: &Bound,
+    listener: &ListenerSettings,
     stream: TcpStream,
     client: SocketAddr,
 ) {
     let visit = Visit {
         session: office.ids.next(),
-        service: bound.settings.service,
+        service: listener.service,
         client,
         tls: None,
         hello: None,
         greeting: Greeting::Ehlo,
     };
     let mut desk = Desk::open(office.clone(), current.clone(), visit);
-    desk.tell(What::Connected { listener: bound.settings.name.clone(), client });
-    let cause = match talk(&office, &current, &mut desk, (bound, stream)).await {
+    desk.tell(What::Connected { listener: listener.name.clone(), client });
+    let cause = match talk(&office, &current, &mut desk, (listener, stream)).await {
         Ok(close) => close.to_string(),
         Err(cause) => {
             desk.tell(What::HandshakeFailed { cause: cause.to_string() });
@@ -54,14 +53,14 @@ async fn talk<S: Spool, D: Directory>(
     office: &Office<S, D>,
     current: &Current,
     desk: &mut Desk<S, D>,
-    (bound, stream): (&Bound, TcpStream),
+    (listener, stream): (&ListenerSettings, TcpStream),
 ) -> Result<Close, TlsError> {
     let mut life = office.life.clone();
-    let mut stream = match bound.settings.tls {
+    let mut stream = match listener.tls {
         ListenerTls::Implicit => shake_hands(current, desk, stream).await?,
         ListenerTls::StartTls | ListenerTls::Off => Stream::Tcp(stream),
     };
-    let settings = settings(current, desk.visit(), bound.settings.tls);
+    let settings = settings(current, desk.visit(), listener.tls);
     let mut session = ServerSession::<Receipt>::greet(settings, Instant::now());
     loop {
         match drive(&mut session, &mut stream, desk, &mut life).await {
@@ -69,7 +68,7 @@ async fn talk<S: Spool, D: Directory>(
             Ended::Upgrade => {
                 let Stream::Tcp(clear) = stream else { return Err(TlsError::Channel) };
                 stream = shake_hands(current, desk, clear).await?;
-                let settings = self::settings(current, desk.visit(), bound.settings.tls);
+                let settings = self::settings(current, desk.visit(), listener.tls);
                 session = session.upgraded(settings, Instant::now());
             }
         }
