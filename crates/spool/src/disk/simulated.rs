@@ -112,6 +112,14 @@ impl Simulated {
         world.files.iter().map(|(path, node)| (path.clone(), size(node))).collect()
     }
 
+    /// Another disk with the same on it, used by nobody yet.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let world = self.world();
+        let (files, durable, nodes) = (world.files.clone(), world.durable.clone(), world.nodes.clone());
+        Self(Arc::new(Mutex::new(World { files, durable, nodes, ..World::default() })))
+    }
+
     /// Turns over one bit on the disk; false if there is no such octet.
     #[must_use]
     pub fn flip(&self, path: &Path, offset: usize, bit: u8) -> bool {
@@ -125,6 +133,14 @@ impl Simulated {
         true
     }
 
+    /// Removes a file as if it had never been; false if there is none.
+    #[must_use]
+    pub fn lose(&self, path: &Path) -> bool {
+        let mut world = self.world();
+        world.durable.remove(path);
+        world.files.remove(path).is_some()
+    }
+
     /// Ends the process that used it and gives the disk as the next one finds it. The seed decides what of the
     /// unsynced is there.
     pub fn restart(&self, loss: Loss, seed: u64) {
@@ -133,7 +149,7 @@ impl Simulated {
         world.life += 1;
         world.locks.clear();
         if loss == Loss::Power {
-            world.lose(&mut Chance(seed));
+            world.lose_unsynced(&mut Chance(seed));
         }
     }
 
@@ -223,11 +239,11 @@ impl World {
     }
 
     fn used(&self) -> u64 {
-        let nodes: BTreeSet<usize> = self.files.values().chain(self.durable.values()).copied().collect();
-        nodes.iter().filter_map(|&node| self.nodes.get(node)).map(|node| node.written.len() as u64).sum()
+        let nodes = self.files.values().filter_map(|&node| self.nodes.get(node));
+        nodes.map(|node| node.written.len() as u64).sum()
     }
 
-    fn lose(&mut self, chance: &mut Chance) {
+    fn lose_unsynced(&mut self, chance: &mut Chance) {
         for node in &mut self.nodes {
             node.lose(chance);
         }

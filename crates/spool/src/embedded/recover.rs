@@ -24,7 +24,8 @@ pub struct Recovery {
     pub messages: u64,
     /// What is damaged. Other messages are not touched by it.
     pub damages: Vec<Damage>,
-    /// Messages whose commit a crash has torn: nobody was told that they were taken.
+    /// Messages whose last record a crash has torn: their commit, which nobody was told of, or what was noted
+    /// of an attempt.
     pub torn: Vec<SpoolId>,
     /// Content files without a message, removed.
     pub orphans: u64,
@@ -254,7 +255,7 @@ fn take(
         read.torn
             .iter()
             .filter_map(|gap| gap.name)
-            .filter(|name| name.kind == Kind::Message)
+            .filter(|name| matches!(name.kind, Kind::Message | Kind::State))
             .map(|name| name.id),
     );
 }

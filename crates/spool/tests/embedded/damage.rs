@@ -1,0 +1,107 @@
+//! One wrong bit, anywhere: found, named, and at most one message is hurt.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use gatepost_mail::SpoolId;
+use gatepost_spool::{Disk, Embedded, Held, RecipientState, Simulated, Spool, SpoolError};
+
+use crate::tools::{DIR, START, claim, commit, content, defer, deliver, later, open};
+
+/// What a message looks like.
+type Seen = (SpoolId, Vec<u8>, Held, Vec<RecipientState>);
+
+/// Some messages of each kind, in two segments.
+async fn filled() -> (Simulated, Vec<Seen>) {
+    let disk = Simulated::new();
+    let spool = open(&disk).0;
+    for size in [10, 3000, 20_000] {
+        commit(&spool, &vec![b'd'; size], START).await.unwrap();
+    }
+    for claim in claim(&spool, START).await {
+        deliver(&spool, claim).await;
+    }
+    for size in [0, 700, 8000, 8000, 8000, 8000, 15_000] {
+        commit(&spool, &vec![b'w'; size], START).await.unwrap();
+    }
+    for claim in claim(&spool, START).await {
+        defer(&spool, claim, later(60)).await;
+    }
+    for size in [1, 8000, 8000, 8000, 9000] {
+        let id = commit(&spool, &vec![b'h'; size], later(30)).await.unwrap();
+        spool.hold(id).await.unwrap();
+    }
+    let seen = seen(&spool).await.into_iter().map(Result::unwrap).collect();
+    drop(spool);
+    (disk, seen)
+}
+
+/// What there is, or why it cannot be read.
+async fn seen(spool: &Embedded) -> Vec<Result<Seen, SpoolError>> {
+    let mut all = Vec::new();
+    for entry in spool.list(None, 1000).await.unwrap() {
+        let content = content(spool, entry.id).await;
+        all.push(content.map(|content| (entry.id, content, entry.held, entry.recipients)));
+    }
+    all
+}
+
+/// Every octet where much depends on each, some of the others.
+fn places(length: usize) -> impl Iterator<Item = usize> {
+    (0..length).filter(move |at| {
+        let header = *at < 64 || (4096..4160).contains(at);
+        header || at % 13 == 0 && *at > 8192 || length < 8192 && at % 3 == 0
+    })
+}
+
+#[tokio::test]
+async fn a_wrong_bit_costs_one_message_at_most_and_is_named() {
+    let (disk, wanted) = filled().await;
+    let files: Vec<(PathBuf, usize)> =
+        disk.files().into_iter().filter(|(path, _)| !path.ends_with("lock")).collect();
+    assert!(files.iter().filter(|(path, _)| path.starts_with(format!("{DIR}/segments"))).count() >= 2);
+    assert_eq!(files.iter().filter(|(path, _)| path.starts_with(format!("{DIR}/big"))).count(), 2);
+    let mut hurt_at_all = 0;
+    for (path, length) in files {
+        for at in places(length) {
+            let hurt = disk.copy();
+            assert!(hurt.flip(&path, at, (at % 8) as u8));
+            hurt_at_all += usize::from(is_hurt(&hurt, &wanted, &format!("{} {at}", path.display())).await);
+        }
+    }
+    assert!(hurt_at_all > 500, "{hurt_at_all}");
+}
+
+/// Whether a message is hurt; fails if it is more than one, or it is not named.
+async fn is_hurt(disk: &Simulated, wanted: &[Seen], told: &str) -> bool {
+    let verified = Embedded::verify(Path::new(DIR), &Disk::simulated(disk)).unwrap();
+    let (spool, recovery) = open(disk);
+    let found = seen(&spool).await;
+    let mut named: BTreeSet<SpoolId> = recovery.torn.iter().copied().collect();
+    named.extend(verified.damages.iter().chain(&recovery.damages).filter_map(|damage| damage.id));
+    let whole: Vec<&Seen> = found.iter().flatten().collect();
+    let hurt: BTreeSet<SpoolId> =
+        wanted.iter().filter(|seen| !whole.contains(seen)).map(|(id, ..)| *id).collect();
+    assert!(hurt.len() <= 1, "{told}: {hurt:?}");
+    assert!(hurt.is_subset(&named), "{told}: {hurt:?} is hurt, {named:?} is named");
+    for id in whole.iter().map(|(id, ..)| id).filter(|id| !hurt.contains(id)) {
+        assert!(wanted.iter().any(|(known, ..)| known == id), "{told}: {id} was done and is back");
+    }
+    !hurt.is_empty()
+}
+
+#[tokio::test]
+async fn a_missing_content_file_is_named_and_its_message_held() {
+    let (disk, _) = filled().await;
+    let files = disk.files();
+    let (file, _) = files.iter().find(|(path, _)| path.starts_with(format!("{DIR}/big"))).unwrap();
+    let id: SpoolId = file.file_name().unwrap().to_str().unwrap().parse().unwrap();
+    assert!(disk.lose(file));
+    let (spool, recovery) = open(&disk);
+    assert_eq!(recovery.damages.iter().map(|damage| damage.id).collect::<Vec<_>>(), [Some(id)]);
+    assert_eq!(spool.entry(id).await.unwrap().unwrap().held, Held::Yes);
+    assert_eq!(spool.stats().await.damaged, 1);
+    // An operator can end it.
+    spool.remove(id).await.unwrap();
+    assert_eq!(spool.entry(id).await.unwrap(), None);
+}
