@@ -246,6 +246,9 @@ impl<S: Spool, D: Directory> Depot<S, D> {
     /// Nobody was reached.
     async fn give_up(&self, place: Place, job: Job, no_line: &NoLine) {
         for job in place.retreat(job) {
+            if !self.is_ours(&job).await {
+                continue;
+            }
             let results = job.all(&remote::fate_of(no_line), &no_line.next_hop);
             conclude(&self.office, &job.lent, results).await;
         }

@@ -23,6 +23,7 @@ use gatepost_policy::rules::{
 use gatepost_sasl::{Mechanism, Secret};
 use gatepost_spool::{Draft, Embedded as Queue, EmbeddedSettings as QueueSettings, Spool};
 use gatepost_testworld::authority::Authority;
+use gatepost_testworld::exchanger::{Exchanger, Message};
 use gatepost_testworld::patience::PATIENCE;
 use gatepost_testworld::world::World;
 use tempfile::TempDir;
@@ -124,6 +125,13 @@ pub(crate) fn rule(settings: &mut Settings, change: impl FnOnce(&mut Rules)) {
     change(Arc::make_mut(&mut settings.rules));
 }
 
+/// The messages that a host took for somebody. A lone dot, which ends a transaction whose recipients it refused
+/// behind our back, is none.
+pub(crate) fn taken(exchanger: &Exchanger) -> Vec<Arc<Message>> {
+    let messages = exchanger.messages();
+    messages.into_iter().filter(|message| !message.recipients.is_empty()).collect()
+}
+
 /// A message to put into the queue.
 #[derive(Debug, Clone)]
 pub(crate) struct Mail {
@@ -215,6 +223,15 @@ impl Instance {
         let mut draft = self.queue.draft().await.unwrap();
         draft.write(&mail.content).await.unwrap();
         draft.commit(mail.envelope.clone(), now()).await.unwrap().id()
+    }
+
+    /// Waits until the queue has a message back from its worker.
+    pub(crate) async fn await_back(&self, id: SpoolId) {
+        let end = tokio::time::Instant::now() + PATIENCE;
+        while self.queue.entry(id).await.unwrap().is_none_or(|entry| entry.leased.is_some()) {
+            assert!(tokio::time::Instant::now() < end, "{id} is still being delivered");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Where a listener listens.

@@ -1,0 +1,96 @@
+//! One site's trouble is its own.
+
+use std::time::Duration;
+
+use gatepost_testworld::script::Script;
+use gatepost_testworld::world::World;
+
+use crate::instance::{Instance, facing, mail, rule, taken};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_that_stalls_delays_nobody_else() {
+    let world = World::new()
+        .zone("stuck.example. MX 10 mx.stuck.example.\nthere.example. MX 10 mx.there.example.")
+        .exchanger("mx.stuck.example", Script::polite().stall("CONNECT"))
+        .exchanger("mx.there.example", Script::polite())
+        .start()
+        .await
+        .unwrap();
+    let instance = Instance::start_with(|settings| {
+        facing(&world)(settings);
+        settings.timeouts.greeting = Duration::from_secs(300);
+    });
+    for _ in 0..200 {
+        instance.hand_in(&mail(&["bob@stuck.example"])).await;
+    }
+    let stuck = world.exchanger("mx.stuck.example").unwrap();
+    stuck.await_memory("a connection", |memory| !memory.connections.is_empty()).await.unwrap();
+    instance.hand_in(&mail(&["bob@there.example", "ada@ours.example"])).await;
+    // Far less than the greeting that the stalled site is given.
+    let soon = Duration::from_secs(10);
+    let arrived = |memory: &gatepost_testworld::exchanger::Memory| !memory.received.is_empty();
+    world.exchanger("mx.there.example").unwrap().await_within("the other", soon, arrived).await.unwrap();
+    instance.maildir("ada").await_messages(1).await.unwrap();
+    assert!(stuck.memory().connections.len() <= 3, "a site that nobody reached has few workers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_that_cannot_be_reached_is_tried_for_all_its_messages_at_once() {
+    let world = World::new()
+        .zone("stuck.example. MX 10 mx.stuck.example.")
+        .exchanger("mx.stuck.example", Script::polite().stall("CONNECT"))
+        .start()
+        .await
+        .unwrap();
+    let instance = Instance::start_with(|settings| {
+        facing(&world)(settings);
+        settings.timeouts.greeting = Duration::from_secs(1);
+        rule(settings, |rules| rules.delivery.retry = vec![Duration::from_secs(600)]);
+    });
+    for _ in 0..200 {
+        instance.hand_in(&mail(&["bob@stuck.example"])).await;
+    }
+    let deferred = instance.await_events("deferred", 200).await;
+    assert!(deferred[0]["cause"].as_str().unwrap().contains("at the greeting"), "{deferred:?}");
+    let connections = world.exchanger("mx.stuck.example").unwrap().memory().connections.len();
+    assert!(connections <= 12, "{connections} connections for 200 messages");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_goes_on_when_the_site_is_back() {
+    let world = World::new()
+        .zone("there.example. MX 10 mx.there.example.")
+        .exchanger(
+            "mx.there.example",
+            Script::polite().reply("CONNECT", "421 4.3.2 down for repair").times(5),
+        )
+        .start()
+        .await
+        .unwrap();
+    let instance = Instance::facing(&world);
+    for _ in 0..100 {
+        instance.hand_in(&mail(&["bob@there.example"])).await;
+    }
+    instance.await_finished(100).await;
+    assert_eq!(world.exchanger("mx.there.example").unwrap().memory().received.len(), 100);
+}
+
+/// A message is tried again for those who wait, whatever keeps its other recipients.
+#[tokio::test(flavor = "multi_thread")]
+async fn recipients_have_fates_of_their_own() {
+    let world = World::new()
+        .zone("later.example. MX 10 mx.later.example.\nthere.example. MX 10 mx.there.example.")
+        .exchanger("mx.later.example", Script::polite().reply("RCPT", "450 4.2.0 later").times(3))
+        .exchanger("mx.there.example", Script::polite())
+        .start()
+        .await
+        .unwrap();
+    let instance = Instance::facing(&world);
+    instance.hand_in(&mail(&["bob@later.example", "bob@there.example", "bob@gone.example"])).await;
+    // The message and its report.
+    instance.await_finished(2).await;
+    assert_eq!(world.exchanger("mx.there.example").unwrap().memory().received.len(), 1);
+    assert_eq!(taken(world.exchanger("mx.later.example").unwrap()).len(), 1);
+    assert_eq!(instance.events("failed").len(), 1);
+    assert_eq!(instance.events("deferred").len(), 3);
+}
