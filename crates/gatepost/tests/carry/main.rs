@@ -1,0 +1,18 @@
+//! Messages as people and programs send them go through gatepost and arrive octet by octet, at real servers.
+
+// `cfg(test)` tells the lints that helpers beside the tests may panic like the tests themselves.
+#[cfg(test)]
+#[expect(dead_code, reason = "the rig serves other test programs too")]
+#[path = "../rig/rig.rs"]
+mod rig;
+
+#[cfg(test)]
+mod from_postfix;
+#[cfg(test)]
+mod parcel;
+#[cfg(test)]
+mod to_exchanger;
+#[cfg(test)]
+mod to_lmtp;
+#[cfg(test)]
+mod to_smtp;
