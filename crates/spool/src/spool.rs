@@ -127,7 +127,8 @@ pub trait Spool: Send + Sync + 'static {
     /// [`SpoolError::NotFound`].
     fn release(&self, id: SpoolId) -> impl Future<Output = Result<(), SpoolError>> + Send;
 
-    /// Ends a message without delivering it. Survives a crash once this returns.
+    /// Ends a message without delivering it; also one that is too damaged to be listed. Survives a crash once
+    /// this returns.
     ///
     /// # Errors
     ///

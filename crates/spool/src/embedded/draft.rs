@@ -132,6 +132,10 @@ impl EmbeddedDraft {
             let synced = file.sync().and_then(|()| shared.disk().sync_dir(folder));
             synced.map_err(|cause| {
                 let error = SpoolError::io("sync", &path, &cause);
+                if error == SpoolError::NoRoom {
+                    // Only this file is concerned, and it goes.
+                    return error;
+                }
                 shared.stop(&error);
                 shared.stopped()
             })

@@ -54,7 +54,7 @@ pub(super) struct Segment {
     pub(super) live: u64,
     /// Messages of this segment that are dead, and in which segment that is written. While this segment
     /// exists, that record must too, or a restart would bring the message back.
-    graves: Vec<Grave>,
+    graves: BTreeMap<SpoolId, NonZeroU32>,
     /// Messages whose record here was replaced by a later one elsewhere.
     moved: BTreeSet<SpoolId>,
 }
@@ -67,19 +67,14 @@ pub(super) enum Stage {
     Sealed,
     /// Full, and its hint is written.
     Hinted,
-    /// Kept as evidence, since something in it is damaged.
+    /// Something in it is damaged. It is kept as evidence until a start finds that the message is gone, by
+    /// itself or since an operator removed it.
     Damaged,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Grave {
-    id: SpoolId,
-    written: NonZeroU32,
 }
 
 impl Segment {
     pub(super) fn new(file: SegmentFile, stage: Stage) -> Self {
-        Self { file: Arc::new(file), stage, live: 0, graves: Vec::new(), moved: BTreeSet::new() }
+        Self { file: Arc::new(file), stage, live: 0, graves: BTreeMap::new(), moved: BTreeSet::new() }
     }
 }
 
@@ -96,6 +91,8 @@ pub(super) struct Loose {
 pub(super) struct Index {
     pub(super) ledger: Ledger<Kept>,
     pub(super) segments: BTreeMap<NonZeroU32, Segment>,
+    /// How many graves name a segment.
+    tombs: HashMap<NonZeroU32, u64>,
     pub(super) spare: Vec<Spare>,
     pub(super) hot: Hot,
     pub(super) loose: HashMap<SpoolId, Loose>,
@@ -121,6 +118,7 @@ impl Index {
         Self {
             ledger: Ledger::default(),
             segments: BTreeMap::new(),
+            tombs: HashMap::new(),
             spare: Vec::new(),
             hot,
             loose: HashMap::new(),
@@ -201,32 +199,47 @@ impl Index {
         if kept.home == Home::File {
             self.discarded.push(id);
         }
-        let grave = Grave { id, written };
         if let Some(segment) = self.segments.get_mut(&kept.spot.segment) {
-            segment.graves.push(grave);
+            segment.graves.insert(id, written);
+            *self.tombs.entry(written).or_default() += 1;
         }
         for segment in self.segments.values_mut().filter(|segment| !segment.moved.is_empty()) {
             if segment.moved.remove(&id) {
-                segment.graves.push(grave);
+                segment.graves.insert(id, written);
+                *self.tombs.entry(written).or_default() += 1;
             }
         }
     }
 
     /// The messages whose end is written in `segment` and must stay written when it goes.
     pub(super) fn graves_written_in(&self, segment: NonZeroU32) -> BTreeSet<SpoolId> {
+        let own = self.segments.get(&segment).map_or(0, |own| written_in(own, segment).count() as u64);
+        if self.tombs.get(&segment).is_none_or(|all| *all == own) {
+            return BTreeSet::new();
+        }
         let others = self.segments.iter().filter(|(sequence, _)| **sequence != segment);
-        let graves = others.flat_map(|(_, other)| &other.graves);
-        graves.filter(|grave| grave.written == segment).map(|grave| grave.id).collect()
+        others.flat_map(|(_, other)| written_in(other, segment)).collect()
     }
 
     /// A message's end was written once more, in this segment.
     pub(super) fn bury_again(&mut self, id: SpoolId, written: NonZeroU32) {
         self.rewritten += 1;
         for segment in self.segments.values_mut() {
-            for grave in segment.graves.iter_mut().filter(|grave| grave.id == id) {
-                grave.written = written;
+            if let Some(grave) = segment.graves.get_mut(&id) {
+                let before = std::mem::replace(grave, written);
+                release(&mut self.tombs, before);
+                *self.tombs.entry(written).or_default() += 1;
             }
         }
+    }
+
+    /// Forgets a segment, whose file is free.
+    pub(super) fn forget(&mut self, sequence: NonZeroU32) -> Option<Segment> {
+        let segment = self.segments.remove(&sequence)?;
+        for written in segment.graves.values() {
+            release(&mut self.tombs, *written);
+        }
+        Some(segment)
     }
 
     fn count(&mut self, spot: Spot) {
@@ -239,6 +252,19 @@ impl Index {
         if let Some(segment) = self.segments.get_mut(&spot.segment) {
             debug_assert!(segment.live >= u64::from(spot.total), "{spot:?} was not counted");
             segment.live = segment.live.saturating_sub(u64::from(spot.total));
+        }
+    }
+}
+
+fn written_in(segment: &Segment, written: NonZeroU32) -> impl Iterator<Item = SpoolId> {
+    segment.graves.iter().filter(move |(_, place)| **place == written).map(|(id, _)| *id)
+}
+
+fn release(tombs: &mut HashMap<NonZeroU32, u64>, written: NonZeroU32) {
+    if let Some(count) = tombs.get_mut(&written) {
+        *count -= 1;
+        if *count == 0 {
+            tombs.remove(&written);
         }
     }
 }

@@ -20,6 +20,8 @@ use crate::{DamagedPart, SpoolError};
 
 /// What is moved before it is made durable.
 const MOVE_BATCH: usize = 8 << 20;
+/// While one part in this many of the full segments is alive, nothing is moved.
+const FULL: u64 = 2;
 /// A segment younger than this many gets no hint yet: most are dead before they are worth one.
 const YOUNG: usize = 2;
 
@@ -117,7 +119,7 @@ fn take_dead(index: &mut Index, sequence: NonZeroU32) -> Option<SegmentFile> {
     if !dead || !index.graves_written_in(sequence).is_empty() {
         return None;
     }
-    Arc::try_unwrap(index.segments.remove(&sequence)?.file).ok()
+    Arc::try_unwrap(index.forget(sequence)?.file).ok()
 }
 
 /// The segment that is cheapest to empty, if there are too many that are mostly dead.
@@ -130,7 +132,7 @@ fn crowded(shared: &Shared) -> Option<NonZeroU32> {
         .collect();
     let live: u64 = full.iter().map(|(_, segment)| segment.live).sum();
     let whole = shared.settings.segment.0.saturating_mul(full.len() as u64);
-    if full.len() <= shared.settings.pinned_segments || live > whole / 2 {
+    if full.len() <= shared.settings.pinned_segments || live > whole / FULL {
         return None;
     }
     let cheapest = full.into_iter().filter(|(_, segment)| is_unread(segment));

@@ -1,6 +1,7 @@
 //! Opening: reads hints and what has none, cuts what a crash has torn, says what is damaged.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::IoSlice;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -42,6 +43,17 @@ pub struct Damage {
     pub file: PathBuf,
     /// Where in the file.
     pub offset: Octets,
+}
+
+/// As in `message 001k0t2skyp7g: its content (segments/00000001.log, octet 8192)`.
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.id {
+            Some(id) => write!(f, "message {id}: {}", self.part)?,
+            None => f.write_str("a message whose name is lost")?,
+        }
+        write!(f, " ({}, octet {})", self.file.display(), self.offset.0)
+    }
 }
 
 /// What a segment holds.
@@ -146,7 +158,6 @@ pub(super) fn recover(shared: &Shared) -> Result<(Writer, Recovery), SpoolError>
             Some(Hint { end, epoch, events }) => SegmentRead { end, epoch, events, ..SegmentRead::default() },
             None => read(&file, age)?,
         };
-        let stage = if read.damages.is_empty() { stage } else { Stage::Damaged };
         shared.ids.skip(SpoolId::from_number(read.highest));
         epoch = epoch.max(read.epoch);
         if age == Age::Last {
@@ -243,6 +254,7 @@ fn take(
 ) {
     let mut index = shared.index();
     index.segments.insert(sequence, segment);
+    recovery.damages.extend(read.damages);
     for event in read.events {
         shared.ids.skip(event.id);
         if event.what == What::Gone {
@@ -250,7 +262,6 @@ fn take(
         }
         event.replay(sequence, &mut index);
     }
-    recovery.damages.extend(read.damages);
     recovery.torn.extend(
         read.torn
             .iter()
@@ -264,9 +275,7 @@ fn take(
 fn reopen(shared: &Shared, tail: Tail) -> Tail {
     let mut index = shared.index();
     index.tail_end = tail.end;
-    if let Some(segment) = index.segments.get_mut(&tail.sequence)
-        && segment.stage != Stage::Damaged
-    {
+    if let Some(segment) = index.segments.get_mut(&tail.sequence) {
         segment.stage = Stage::Open;
     }
     tail
@@ -322,4 +331,9 @@ fn finish_report(shared: &Shared, recovery: &mut Recovery) {
     let mut index = shared.index();
     recovery.messages = index.ledger.len() as u64;
     index.damaged.extend(recovery.damages.iter().filter_map(|damage| damage.id));
+    let damaged =
+        |segment: &&mut Segment| recovery.damages.iter().any(|damage| damage.file == segment.file.path);
+    for segment in index.segments.values_mut().filter(damaged) {
+        segment.stage = Stage::Damaged;
+    }
 }

@@ -172,7 +172,11 @@ pub(super) async fn remove(shared: &Shared, id: SpoolId) -> Result<(), SpoolErro
     shared.check()?;
     let told = {
         let mut index = shared.index();
-        index.ledger.end(id)?;
+        match index.ledger.end(id) {
+            // What is left of a damaged message can be given up too; at the next start its space is free.
+            Err(_) if index.damaged.remove(&id) => {}
+            ended => ended?,
+        }
         shared.push_told(gone_job(id).durable_now())?
     };
     shared.told(told).await
