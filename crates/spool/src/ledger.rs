@@ -6,7 +6,7 @@ mod states;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 
 use gatepost_mail::{SpoolId, Timestamp};
@@ -78,7 +78,8 @@ pub(crate) struct Ledger<P> {
     /// no other has claimed the message.
     running: BTreeSet<(Timestamp, SpoolId)>,
     last_fence: u64,
-    finished: VecDeque<Fence>,
+    /// Claims that were ended; fences rise, so the first is the oldest.
+    finished: BTreeSet<Fence>,
     ended: usize,
 }
 
@@ -90,7 +91,7 @@ impl<P> Default for Ledger<P> {
             leases: HashMap::new(),
             running: BTreeSet::new(),
             last_fence: 0,
-            finished: VecDeque::new(),
+            finished: BTreeSet::new(),
             ended: 0,
         }
     }
@@ -317,9 +318,9 @@ impl<P> Ledger<P> {
 
     fn finish(&mut self, fence: Fence) {
         if self.finished.len() == FINISHED_LIMIT {
-            self.finished.pop_front();
+            self.finished.pop_first();
         }
-        self.finished.push_back(fence);
+        self.finished.insert(fence);
     }
 }
 
