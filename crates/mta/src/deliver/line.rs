@@ -53,7 +53,8 @@ impl Line {
 
     /// Carries octets until somebody must decide.
     pub(super) async fn run(&mut self) -> Pause {
-        let mut octets = Vec::with_capacity(READ);
+        // Most runs only write: room to read into is made when it is needed.
+        let mut octets = Vec::new();
         loop {
             let deadline = self.session.deadline();
             match self.session.step() {
@@ -81,6 +82,7 @@ impl Line {
     /// Waits for octets or the deadline.
     async fn hear(&mut self, octets: &mut Vec<u8>) {
         octets.clear();
+        octets.reserve(READ);
         let deadline = self.session.deadline();
         match timeout_at(deadline.into(), self.stream.read_buf(octets)).await {
             Ok(Ok(0) | Err(_)) => self.session.hang_up(),
@@ -92,6 +94,7 @@ impl Line {
     /// A server that refuses content often says why before it closes: what has come is read first.
     async fn hear_last_words(&mut self, octets: &mut Vec<u8>) {
         octets.clear();
+        octets.reserve(READ);
         let deadline = self.session.deadline();
         if let Ok(Ok(1..)) = timeout_at(deadline.into(), self.stream.read_buf(octets)).await {
             self.session.receive(octets, Instant::now());

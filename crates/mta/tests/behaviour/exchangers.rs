@@ -126,6 +126,21 @@ async fn an_address_that_nobody_can_tell_defers_until_somebody_can() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_host_whose_address_nobody_can_tell_leaves_it_to_the_next() {
+    let world = World::new()
+        .zone("there.example. MX 10 gone.there.example.\nthere.example. MX 20 dark.there.example.")
+        .zone("there.example. MX 30 mx.there.example.\ndark.there.example. SERVFAIL")
+        .exchanger("mx.there.example", Script::polite())
+        .start()
+        .await
+        .unwrap();
+    let instance = Instance::facing(&world);
+    instance.hand_in(&mail(TO)).await;
+    world.exchanger("mx.there.example").unwrap().await_messages(1).await.unwrap();
+    assert!(instance.events("deferred").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_name_server_that_stalls_is_asked_again() {
     let world = World::new()
         .zone("there.example. MX 10 mx.there.example.\nthere.example. STALL MX 1")

@@ -5,7 +5,7 @@ use std::time::Duration;
 use gatepost_testworld::script::Script;
 use gatepost_testworld::world::World;
 
-use crate::instance::{Instance, facing, mail, rule, taken};
+use crate::instance::{Instance, facing, hand_in, mail, rule, taken};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_site_that_stalls_delays_nobody_else() {
@@ -32,6 +32,33 @@ async fn a_site_that_stalls_delays_nobody_else() {
     world.exchanger("mx.there.example").unwrap().await_within("the other", soon, arrived).await.unwrap();
     instance.maildir("ada").await_messages(1).await.unwrap();
     assert!(stuck.memory().connections.len() <= 3, "a site that nobody reached has few workers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backlog_for_one_site_leaves_room_for_all_others() {
+    let world = World::new()
+        .zone("stuck.example. MX 10 mx.stuck.example.\nthere.example. MX 10 mx.there.example.")
+        .exchanger("mx.stuck.example", Script::polite().stall("CONNECT"))
+        .exchanger("mx.there.example", Script::polite())
+        .start()
+        .await
+        .unwrap();
+    let instance = Instance::start_with(|settings| {
+        facing(&world)(settings);
+        settings.timeouts.greeting = Duration::from_secs(300);
+    });
+    // More than a server holds in memory; 125 at a time, so that they share the disk's syncs.
+    let stuck = mail(&["bob@stuck.example"]);
+    for _ in 0..88 {
+        let mut together = tokio::task::JoinSet::new();
+        for _ in 0..125 {
+            let (queue, stuck) = (instance.queue.clone(), stuck.clone());
+            together.spawn(async move { hand_in(&queue, &stuck).await });
+        }
+        together.join_all().await;
+    }
+    instance.hand_in(&mail(&["bob@there.example"])).await;
+    world.exchanger("mx.there.example").unwrap().await_messages(1).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

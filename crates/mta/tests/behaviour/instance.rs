@@ -157,6 +157,13 @@ pub(crate) fn mail(to: &[&str]) -> Mail {
     Mail { envelope, content: b"From: ada@ours.example\r\nSubject: a test\r\n\r\nHello\r\n".to_vec() }
 }
 
+/// Puts a message into a queue, as a session would.
+pub(crate) async fn hand_in(queue: &Queue, mail: &Mail) -> SpoolId {
+    let mut draft = queue.draft().await.unwrap();
+    draft.write(&mail.content).await.unwrap();
+    draft.commit(mail.envelope.clone(), now()).await.unwrap().id()
+}
+
 impl Mail {
     /// The same from somebody else; empty for nobody.
     pub(crate) fn from(mut self, sender: &str) -> Self {
@@ -220,9 +227,7 @@ impl Instance {
 
     /// Puts a message into the queue, as a session would.
     pub(crate) async fn hand_in(&self, mail: &Mail) -> SpoolId {
-        let mut draft = self.queue.draft().await.unwrap();
-        draft.write(&mail.content).await.unwrap();
-        draft.commit(mail.envelope.clone(), now()).await.unwrap().id()
+        hand_in(&self.queue, mail).await
     }
 
     /// Waits until the queue has a message back from its worker.

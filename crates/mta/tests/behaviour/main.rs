@@ -1,4 +1,6 @@
 //! The whole server in process: what goes in at a socket, and what comes out.
+// Tells the lints that helpers beside the tests may panic like the tests themselves.
+#![cfg(test)]
 
 mod channel;
 mod conversion;
@@ -13,3 +15,4 @@ mod next_host;
 mod operations;
 mod reports;
 mod reuse;
+mod tidiness;
