@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use memchr::memchr;
+use memchr::memchr2;
 
 use crate::{Mailbox, Octets};
 
@@ -139,6 +139,8 @@ enum Place {
     LineStart,
     /// Behind a CR that began a line.
     EmptyLine,
+    /// Behind a CR that ended a line.
+    LineEnd,
     Name,
     Value,
     Body,
@@ -175,7 +177,7 @@ impl HeaderScan {
             match self.place {
                 Place::Body => return Progress::Ended { at: piece.len() - rest.len() },
                 Place::TooLarge => return Progress::TooLarge,
-                Place::LineStart | Place::EmptyLine | Place::Name | Place::Value => {}
+                Place::LineStart | Place::EmptyLine | Place::LineEnd | Place::Name | Place::Value => {}
             }
             if rest.is_empty() {
                 return Progress::More;
@@ -223,6 +225,12 @@ impl HeaderScan {
                 self.place = Place::Body;
                 1
             }
+            // A CR alone, which only BODY=BINARYMIME lets through, ends a line for some readers: what follows may be
+            // a field to them, and so it is one here.
+            (Place::LineEnd, first) => {
+                self.place = Place::LineStart;
+                usize::from(first == Some(&b'\n'))
+            }
             (Place::LineStart | Place::EmptyLine, _) => {
                 self.end_field();
                 self.name.clear();
@@ -237,7 +245,7 @@ impl HeaderScan {
 
     fn take_name(&mut self, rest: &[u8]) -> usize {
         let room = LONGEST_NAME - self.name.len().min(LONGEST_NAME);
-        let end = rest.iter().take(room).position(|octet| matches!(octet, b':' | b'\n'));
+        let end = rest.iter().take(room).position(|octet| matches!(octet, b':' | b'\r' | b'\n'));
         let seen = end.unwrap_or(room.min(rest.len()));
         self.name.extend_from_slice(rest.get(..seen).unwrap_or(rest));
         match end.and_then(|at| rest.get(at)) {
@@ -246,9 +254,9 @@ impl HeaderScan {
                 self.place = Place::Value;
                 seen + 1
             }
-            Some(_line_feed) => {
+            Some(line_end) => {
                 self.facts.malformed_lines += 1;
-                self.place = Place::LineStart;
+                self.place = behind(*line_end);
                 seen + 1
             }
             None if self.name.len() >= LONGEST_NAME => {
@@ -262,17 +270,16 @@ impl HeaderScan {
 
     /// Keeps the value without its line ends, so that it comes unfolded (RFC 5322 section 2.2.3).
     fn take_value(&mut self, rest: &[u8]) -> usize {
-        let line_feed = memchr(b'\n', rest);
-        let seen = line_feed.unwrap_or(rest.len());
+        let line_end = memchr2(b'\r', b'\n', rest);
+        let seen = line_end.unwrap_or(rest.len());
         if self.keeps != Keeps::Nothing {
             let room = (self.limits.field.as_usize() + 1).saturating_sub(self.value.len());
-            let text = rest.iter().take(seen).filter(|octet| **octet != b'\r');
-            self.value.extend(text.take(room));
+            self.value.extend(rest.iter().take(seen.min(room)));
         }
-        match line_feed {
-            Some(at) => {
-                self.place = Place::LineStart;
-                at + 1
+        match line_end.and_then(|at| rest.get(at)) {
+            Some(octet) => {
+                self.place = behind(*octet);
+                seen + 1
             }
             None => seen,
         }
@@ -325,6 +332,11 @@ impl HeaderScan {
             self.facts.delivered_to.push(mailbox.folded());
         }
     }
+}
+
+/// Where the octet behind a line end's first octet stands.
+const fn behind(line_end: u8) -> Place {
+    if line_end == b'\r' { Place::LineEnd } else { Place::LineStart }
 }
 
 /// Octets that are no UTF-8 spoil a display name, not the address beside it; in an address they make it one

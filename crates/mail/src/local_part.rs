@@ -8,6 +8,12 @@ use crate::AddressError;
 /// longer, and nothing breaks on them.
 const LONGEST: usize = 128;
 
+/// Letters that part a route from an address, and those that compatibility folding turns into them.
+const ROUTE_LETTERS: [char; 13] = [
+    '%', '!', '@', ':', '\u{ff05}', '\u{fe6a}', '\u{ff01}', '\u{fe57}', '\u{ff20}', '\u{fe6b}', '\u{ff1a}',
+    '\u{fe55}', '\u{fe13}',
+];
+
 /// The part before the `@`, without its quoting: `"ada"@…` and `ada@…` are the same local part.
 ///
 /// Upper and lower case differ (RFC 5321 section 2.4); [`LocalPart::folded`] is for stores of ours, which
@@ -45,11 +51,11 @@ impl LocalPart {
         self.0.to_lowercase()
     }
 
-    /// Whether it holds something that some servers read as a route of its own: `%`, `!`, `@`, `:`, or a
-    /// leading `|` or `/`.
+    /// Whether it holds something that some servers read as a route of its own: `%`, `!`, `@`, `:`, also in
+    /// their wide and small forms, which a server behind us may fold (NFKC); or a leading `|` or `/`.
     #[must_use]
     pub fn looks_routed(&self) -> bool {
-        self.0.contains(['%', '!', '@', ':']) || self.0.starts_with(['|', '/', '\\'])
+        self.0.contains(ROUTE_LETTERS) || self.0.starts_with(['|', '/', '\\'])
     }
 }
 

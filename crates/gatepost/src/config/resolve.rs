@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gatepost_mail::Domain;
+use gatepost_mta::net::tls::Acceptor;
 use gatepost_mta::settings::{DnsSettings, Settings, TlsFiles};
 use gatepost_policy::Rules;
 use gatepost_policy::rules::Endpoint;
@@ -129,10 +130,26 @@ impl Resolving<'_> {
         for (name, file) in [("certificate", certificate), ("private-key", private_key)] {
             self.warn_if_missing(&format!("tls.{name}"), &file.value.0, file.place.clone());
         }
-        Some(TlsFiles {
+        let files = TlsFiles {
             certificate: self.path(&certificate.value.0),
             private_key: self.path(&private_key.value.0),
-        })
+        };
+        self.try_pair(&files, certificate.place.clone());
+        Some(files)
+    }
+
+    /// What is there must work: the server would not start with it, and a reload would be refused.
+    fn try_pair(&mut self, files: &TlsFiles, place: Option<Place>) {
+        if !files.certificate.exists() || !files.private_key.exists() {
+            return;
+        }
+        if let Err(cause) = Acceptor::load(files) {
+            self.note(
+                Fault::error("certificate and key cannot be used")
+                    .at(place, cause.to_string())
+                    .mend("both are PEM files; the key is that of the first certificate in the file"),
+            );
+        }
     }
 
     fn half_a_certificate(&mut self, tls: &TlsOptions, missing: &str) -> Option<TlsFiles> {

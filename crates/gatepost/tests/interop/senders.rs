@@ -71,6 +71,15 @@ const FOREIGN_AUTHORS: [(&str, &str); 42] = [
     ("an mbox line, then From", "From bob@ours.example Sat Nov 21 12:00:00 2026\r\nX-A: b"),
 ];
 
+/// Header sections with line ends that only BODY=BINARYMIME lets through, and that some readers take for such.
+const FOREIGN_TO_SOME: [&str; 5] = [
+    "X-A: b\rFrom: bob@ours.example\r\nFrom: ada@ours.example",
+    "X-A: b\nFrom: bob@ours.example\r\nFrom: ada@ours.example",
+    "From: ada@ours.example\rFrom: bob@ours.example",
+    "From: ada@ours.example\r\nno field\rFrom: bob@ours.example",
+    "\rFrom: bob@ours.example\r\nFrom: ada@ours.example",
+];
+
 /// Header sections that are ada's own, as odd as some look: a refusal here would be as wrong as a yes there.
 const OWN_AUTHORS: [(&str, &str); 9] = [
     ("plain", "From: ada@ours.example"),
@@ -120,6 +129,12 @@ async fn nobody_sends_as_another() -> std::io::Result<()> {
             }
         }
     }
+    for header in FOREIGN_TO_SOME {
+        let reply = hand_in_chunk(&gatepost, header).await?;
+        if !reply.starts_with("550 5.6.0") {
+            wrong.push(format!("{header:?}: {reply}"));
+        }
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(gatepost.events("queued").is_empty());
     assert!(away.memory().connections.is_empty());
@@ -149,6 +164,18 @@ async fn hand_in(gatepost: &Gatepost, header: &str, to: &str) -> std::io::Result
     client.say(&format!("RCPT TO:<{to}>"), "250").await?;
     client.say("DATA", "354").await?;
     client.send(format!("{header}\r\nSubject: hello\r\n\r\nFrom: nobody\r\n.\r\n").as_bytes()).await?;
+    let reply = client.reply().await?.text();
+    client.quit().await?;
+    Ok(reply)
+}
+
+/// The same with BDAT and BODY=BINARYMIME.
+async fn hand_in_chunk(gatepost: &Gatepost, header: &str) -> std::io::Result<String> {
+    let content = format!("{header}\r\nSubject: hello\r\n\r\nHello.\r\n");
+    let mut client = logged_in(gatepost).await?;
+    client.say(&format!("MAIL FROM:<{ADA}> BODY=BINARYMIME"), "250").await?;
+    client.say("RCPT TO:<bob@ours.example>", "250").await?;
+    client.send(format!("BDAT {} LAST\r\n{content}", content.len()).as_bytes()).await?;
     let reply = client.reply().await?.text();
     client.quit().await?;
     Ok(reply)

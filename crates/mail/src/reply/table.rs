@@ -93,6 +93,13 @@ pub const AUTHENTICATED: Reply = say(235, 7, 0, "Authenticated");
 pub const CHALLENGE: Reply = Reply::plain(334, "");
 /// Wrong name or password: which of them is not said.
 pub const BAD_CREDENTIALS: Reply = say(535, 7, 8, "Name or password is wrong");
+/// The client binds its login to the TLS channel in a way that this channel does not have.
+pub const BINDING_UNSUPPORTED: Reply = say(
+    535,
+    7,
+    8,
+    "This kind of channel binding is not available here; use TLS 1.3, or a mechanism without -PLUS",
+);
 /// The directory cannot be asked now.
 pub const AUTH_LATER: Reply = say(454, 7, 0, "Cannot check logins now; try again later");
 /// The client broke off with `*`.

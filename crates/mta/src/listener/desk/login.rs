@@ -252,8 +252,9 @@ fn ending(failure: Failure) -> Ending {
         Failure::Malformed => (table::AUTH_MALFORMED, "auth.malformed", Counts::Guess),
         Failure::Rejected => (table::BAD_CREDENTIALS, "auth.rejected", Counts::Guess),
         Failure::ChannelBindingMismatch => (table::BAD_CREDENTIALS, "auth.binding-mismatch", Counts::Guess),
+        // No proof was looked at, so nothing was guessed: GnuTLS programs bind to tls-unique on TLS 1.2.
         Failure::ChannelBindingUnsupported => {
-            (table::BAD_CREDENTIALS, "auth.binding-unsupported", Counts::Guess)
+            (table::BINDING_UNSUPPORTED, "auth.binding-unsupported", Counts::NoGuess)
         }
         Failure::PlusNotUsedThoughOffered => (table::BAD_CREDENTIALS, "auth.downgrade", Counts::Guess),
         Failure::Unavailable => (table::AUTH_LATER, "auth.unavailable", Counts::NoGuess),
