@@ -10,5 +10,8 @@ mod limits;
 #[path = "embedded/space.rs"]
 mod space;
 #[cfg(test)]
+#[path = "embedded/stress.rs"]
+mod stress;
+#[cfg(test)]
 #[path = "embedded/tools.rs"]
 mod tools;
