@@ -35,12 +35,13 @@ impl Letter {
         }
     }
 
-    /// How often its line is repeated: mostly short, some longer than a buffer, a few too long for the log of
-    /// the spool.
+    /// How often its line is repeated: mostly short, some longer than a buffer; some so long that the log of
+    /// the spool goes on in its next segment before the end, a few too long for that log.
     fn lines(self) -> usize {
-        match (self.number % 40, self.number % 7) {
-            (11, _) => 30_000,
-            (_, 5) => 500,
+        match self.number % 40 {
+            11 => 30_000,
+            6 | 14 | 21 | 26 | 33 | 37 => 20_000,
+            5 | 12 | 23 | 30 => 500,
             _others => 3,
         }
     }
@@ -108,6 +109,12 @@ impl Book {
     /// How many were sent, with 250 or without.
     pub(crate) fn sendings(&self) -> usize {
         self.sent.len()
+    }
+
+    /// How much that was, the long ones left out that have a file of their own.
+    pub(crate) fn logged_octets(&self) -> usize {
+        let sizes = self.promised.iter().map(|letter| letter.content().len());
+        sizes.filter(|size| *size < 1 << 20).sum()
     }
 
     /// How many copies must arrive.
