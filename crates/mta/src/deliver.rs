@@ -2,6 +2,7 @@
 
 mod aftermath;
 mod connect;
+mod hosts;
 mod job;
 mod line;
 mod local;
@@ -10,6 +11,7 @@ pub mod maildir;
 mod remote;
 mod report;
 mod site;
+mod source;
 pub mod submit;
 mod transact;
 

@@ -1,35 +1,25 @@
-//! From a site to an open line: hosts, addresses, TLS, login.
+//! From an address to an open line: connection, TLS, login.
 
-use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gatepost_mail::reply::table;
-use gatepost_mail::{Domain, Reply};
-use gatepost_policy::Fact;
+use gatepost_mail::Reply;
 use gatepost_policy::channel::ChannelPlan;
-use gatepost_policy::exchanger::{Candidates, candidates};
-use gatepost_policy::rules::Endpoint;
 use gatepost_smtp::Protocol;
 use gatepost_smtp::{AuthUse, ClientLimits, ClientSession, ClientSettings, TlsUse};
 
 use super::line::{Line, Pause};
 use super::login::log_in;
 use super::site::{Site, Target};
-use crate::lifetime::{Life, Phase};
 use crate::net::dial;
 use crate::net::tls::Check;
 use crate::office::Current;
 use crate::settings::Timeouts;
 
-/// Most addresses tried in one attempt: each may take a connect time-out.
-const MOST_ADDRESSES: usize = 10;
 /// How long to wait for the reply to QUIT, which changes nothing.
 const FAREWELL: Duration = Duration::from_secs(5);
-/// The rule by which mail fails whose exchangers have no address.
-const NO_ADDRESS: &str = "exchanger.no-address";
 
 /// One address of one host.
 #[derive(Debug, Clone)]
@@ -68,198 +58,6 @@ impl NoLine {
     pub(super) fn for_now(next_hop: impl Into<String>, cause: impl Into<String>) -> Self {
         Self { reply: None, cause: cause.into(), next_hop: next_hop.into(), lasting: Lasting::ForNow }
     }
-}
-
-/// The hosts of a site in the order to try them. Names are looked up when their turn comes.
-pub(super) struct Hosts<'a> {
-    site: &'a Site,
-    current: Arc<Current>,
-    life: Life,
-    progress: Progress,
-    addresses: VecDeque<Candidate>,
-    /// How many addresses were tried.
-    tried: usize,
-    /// Names of lines whose hosts have had their say.
-    left_out: Vec<String>,
-    /// The last one that was reached.
-    last: Option<Candidate>,
-}
-
-/// How far the names of a site are looked up.
-enum Progress {
-    NotBegun,
-    /// These are left, with the port to use.
-    Names(VecDeque<(Domain, u16)>),
-}
-
-/// What comes of asking for a line.
-pub(super) enum Next {
-    Line(Box<Line>),
-    Nobody(NoLine),
-    /// Our life ends: nothing new is begun.
-    Draining,
-}
-
-impl<'a> Hosts<'a> {
-    pub(super) fn new(site: &'a Site, current: Arc<Current>, life: Life) -> Self {
-        Self {
-            site,
-            current,
-            life,
-            progress: Progress::NotBegun,
-            addresses: VecDeque::new(),
-            tried: 0,
-            left_out: Vec::new(),
-            last: None,
-        }
-    }
-
-    /// A line to the next host that can be reached.
-    pub(super) async fn next(&mut self) -> Next {
-        let mut life = self.life.clone();
-        tokio::select! {
-            biased;
-            () = life.reached(Phase::Draining) => Next::Draining,
-            next = self.find() => match next {
-                Ok(line) => Next::Line(Box::new(line)),
-                Err(no_line) => Next::Nobody(no_line),
-            },
-        }
-    }
-
-    /// The host of this line is not tried again.
-    pub(super) fn leave_out(&mut self, name: String) {
-        self.left_out.push(name);
-    }
-
-    /// The host of the last line is tried next.
-    pub(super) fn once_more(&mut self) {
-        self.tried = self.tried.saturating_sub(1);
-        self.addresses.extend(self.last.take());
-        self.addresses.rotate_right(usize::from(!self.addresses.is_empty()));
-    }
-
-    async fn find(&mut self) -> Result<Line, NoLine> {
-        let mut trouble: Option<NoLine> = None;
-        while self.tried < MOST_ADDRESSES {
-            let found = match self.candidate().await {
-                Ok(Some(candidate)) => {
-                    self.tried += 1;
-                    let line = open(&candidate, self.site, &self.current).await;
-                    self.last = Some(candidate);
-                    line
-                }
-                Ok(None) => break,
-                Err(no_line) => Err(no_line),
-            };
-            match found {
-                Ok(line) => return Ok(line),
-                Err(no_line) if no_line.lasting != Lasting::ForNow => return Err(no_line),
-                // What a host has said tells more than that another is silent.
-                Err(no_line) if no_line.reply.is_some() => trouble = Some(no_line),
-                Err(no_line) => {
-                    trouble = Some(trouble.filter(|said| said.reply.is_some()).unwrap_or(no_line))
-                }
-            }
-        }
-        Err(trouble.unwrap_or_else(|| self.nobody()))
-    }
-
-    /// What it means that there is no address, or none that is left.
-    fn nobody(&self) -> NoLine {
-        let next_hop = self.site.target.to_string();
-        if self.tried > 0 || !self.left_out.is_empty() {
-            return NoLine::for_now(next_hop, "no host is left to try");
-        }
-        let no_line = NoLine::for_now(next_hop, "none of its hosts has an address");
-        match self.site.target {
-            // DNS has answered all questions: this does not change by waiting (RFC 5321 section 5.1).
-            Target::Exchangers(_) => {
-                NoLine { reply: Some(table::NO_ROUTE), lasting: Lasting::ForGood(NO_ADDRESS), ..no_line }
-            }
-            // Our operator has named this one: that is a mistake to be mended.
-            Target::Maildir(_) | Target::Lmtp(_) | Target::Smtp(_) | Target::Literal(_) => no_line,
-        }
-    }
-
-    async fn candidate(&mut self) -> Result<Option<Candidate>, NoLine> {
-        loop {
-            while let Some(candidate) = self.addresses.pop_front() {
-                if !self.left_out.contains(&name_of(&candidate)) {
-                    return Ok(Some(candidate));
-                }
-            }
-            match &mut self.progress {
-                Progress::NotBegun => {
-                    self.progress = Progress::Names(VecDeque::new());
-                    self.begin().await?;
-                }
-                Progress::Names(names) => {
-                    let Some((host, port)) = names.pop_front() else { return Ok(None) };
-                    self.addresses = of_host(&host, port, &self.current).await?;
-                }
-            }
-        }
-    }
-
-    async fn begin(&mut self) -> Result<(), NoLine> {
-        let port = self.current.settings.exchanger_port;
-        match &self.site.target {
-            Target::Maildir(_) => {}
-            Target::Lmtp(endpoint) | Target::Smtp(endpoint) => match endpoint {
-                Endpoint::Unix(path) => {
-                    let host = self.current.rules().hostname.ascii().to_owned();
-                    self.addresses.push_back(Candidate { host, place: Place::Socket(path.clone()) });
-                }
-                Endpoint::Address(address, port) => {
-                    let place = Place::Address(*address, *port);
-                    self.addresses.push_back(Candidate { host: address.to_string(), place });
-                }
-                Endpoint::Name(name, port) => {
-                    self.progress = Progress::Names(VecDeque::from([(name.clone(), *port)]));
-                }
-            },
-            Target::Literal(address) => {
-                let place = Place::Address(*address, port);
-                self.addresses.push_back(Candidate { host: format!("[{address}]"), place });
-            }
-            Target::Exchangers(domain) => {
-                let hosts = of_exchangers(domain, &self.current).await?;
-                self.progress = Progress::Names(hosts.into_iter().map(|host| (host, port)).collect());
-            }
-        }
-        Ok(())
-    }
-}
-
-async fn of_host(host: &Domain, port: u16, current: &Current) -> Result<VecDeque<Candidate>, NoLine> {
-    let addresses = current.resolver.addresses(host).await;
-    let addresses = addresses.map_err(|error| NoLine::for_now(host.ascii(), error.to_string()))?;
-    let candidate =
-        |address| Candidate { host: host.ascii().to_owned(), place: Place::Address(address, port) };
-    Ok(addresses.into_iter().map(candidate).collect())
-}
-
-async fn of_exchangers(domain: &Domain, current: &Current) -> Result<Vec<Domain>, NoLine> {
-    let answer = Fact::from(current.resolver.exchangers(domain).await);
-    let verdict = candidates(domain, &answer, seed(), current.rules());
-    match verdict.decision {
-        Candidates::Hosts(hosts) => Ok(hosts),
-        Candidates::Nobody => Err(NoLine {
-            reply: verdict.reply,
-            cause: verdict.because.into_owned(),
-            next_hop: domain.to_string(),
-            lasting: Lasting::ForGood(verdict.rule.as_str()),
-        }),
-        Candidates::Later => Err(NoLine::for_now(domain.ascii(), verdict.because)),
-    }
-}
-
-/// Chance for the order of equal hosts; without randomness it is the same order, which harms nobody.
-fn seed() -> u64 {
-    let mut octets = [0; 8];
-    let _ = getrandom::fill(&mut octets);
-    u64::from_ne_bytes(octets)
 }
 
 /// Opens a line to one address and brings it so far that a transaction may be sent. Where TLS is only tried and
@@ -384,7 +182,7 @@ fn limits(timeouts: &Timeouts) -> ClientLimits {
     }
 }
 
-fn name_of(candidate: &Candidate) -> String {
+pub(super) fn name_of(candidate: &Candidate) -> String {
     match &candidate.place {
         Place::Address(address, port) => match candidate.host.parse::<IpAddr>() {
             Ok(_) => format!("[{address}]:{port}"),

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use gatepost_policy::notice::Happened;
 use gatepost_spool::Spool;
 
-use super::connect::{Hosts, Lasting, Next, NoLine};
+use super::connect::{Lasting, NoLine};
+use super::hosts::{Hosts, Next};
 use super::job::{Addressee, Fate, Job, Result};
 use super::line::Line;
 use super::site::{Presence, Site, Target};

@@ -2,16 +2,14 @@
 
 use std::time::Instant;
 
-use gatepost_mail::downgrade::{Downgrade, HeaderCheck};
-use gatepost_mail::reply::table;
-use gatepost_mail::{Body, Octets, Recipient, Reply};
+use gatepost_mail::{Recipient, Reply};
 use gatepost_policy::notice::Happened;
-use gatepost_smtp::Extension;
-use gatepost_smtp::{Connection, Conversion, More, RecipientOutcome, Transaction, TransactionOutcome, fits};
-use gatepost_spool::{Content, Spool};
+use gatepost_smtp::{Connection, Extension, RecipientOutcome, Transaction, TransactionOutcome, fits};
+use gatepost_spool::Spool;
 
 use super::job::{Addressee, Fate, Job, Lent, Result};
 use super::line::{Line, Pause};
+use super::source::{Source, Trouble};
 use crate::office::Office;
 
 /// 421: the server closes the connection (RFC 5321 section 3.8).
@@ -209,114 +207,4 @@ fn transaction(lent: &Lent, recipients: &[Addressee]) -> Transaction {
         returns: envelope.returns,
         envelope_id: envelope.envelope_id.clone(),
     }
-}
-
-/// Why content cannot be sent.
-enum Trouble {
-    CannotConvert(Reply),
-    Unreadable(String),
-}
-
-/// The content on its way out of the spool, converted where the next hop needs that.
-enum Source {
-    AsStored { content: Content, left: u64 },
-    SevenBit { content: Content, downgrade: Downgrade, size: Octets },
-}
-
-impl Source {
-    async fn open<S: Spool, D>(
-        office: &Office<S, D>,
-        lent: &Lent,
-        conversion: Conversion,
-    ) -> std::result::Result<Self, Trouble> {
-        let size = match conversion {
-            Conversion::None => Octets(0),
-            Conversion::SevenBit => seven_bit_size(stored(office, lent).await?).await?,
-            Conversion::AsciiHeader => {
-                check_ascii_header(stored(office, lent).await?).await?;
-                Octets(0)
-            }
-        };
-        let content = stored(office, lent).await?;
-        Ok(match conversion {
-            Conversion::None | Conversion::AsciiHeader => Self::AsStored { left: content.size().0, content },
-            Conversion::SevenBit => Self::SevenBit { content, downgrade: Downgrade::new(), size },
-        })
-    }
-
-    /// The transaction as it is after the conversion.
-    fn fitting(&self, transaction: Transaction) -> Transaction {
-        match self {
-            Self::AsStored { .. } => transaction,
-            Self::SevenBit { size, .. } => {
-                Transaction { body: Body::SevenBit, size: Some(*size), ..transaction }
-            }
-        }
-    }
-
-    /// Gives the next piece to the session. The last one is told as such, so that the end of the content goes
-    /// out in the same packet.
-    async fn give(&mut self, line: &mut Line) -> std::result::Result<(), String> {
-        let now = Instant::now();
-        let given = match self {
-            Self::AsStored { content, left } => {
-                let piece = content.piece().await.map_err(|error| error.to_string())?;
-                let octets = piece.as_deref().unwrap_or_default();
-                if octets.is_empty() && *left > 0 {
-                    return Err("the spool gives less than it holds".into());
-                }
-                *left = left.saturating_sub(Octets::of(octets).0);
-                let more = if *left == 0 { More::Last } else { More::ThereIsMore };
-                line.session.content(octets, more, now)
-            }
-            Self::SevenBit { content, downgrade, .. } => {
-                let mut out = Vec::new();
-                let cannot = |error: gatepost_mail::downgrade::CannotConvert| error.to_string();
-                let more = match content.piece().await.map_err(|error| error.to_string())? {
-                    Some(piece) => {
-                        downgrade.piece(&piece, &mut out).map_err(cannot)?;
-                        More::ThereIsMore
-                    }
-                    None => {
-                        std::mem::take(downgrade).finish(&mut out).map_err(cannot)?;
-                        More::Last
-                    }
-                };
-                line.session.content(&out, more, now)
-            }
-        };
-        given.map_err(|error| error.to_string())
-    }
-}
-
-async fn stored<S: Spool, D>(office: &Office<S, D>, lent: &Lent) -> std::result::Result<Content, Trouble> {
-    let content = office.spool.content(lent.claim.id).await;
-    content.map_err(|error| Trouble::Unreadable(error.to_string()))
-}
-
-async fn next_piece(content: &mut Content) -> std::result::Result<Option<gatepost_spool::Piece>, Trouble> {
-    content.piece().await.map_err(|error| Trouble::Unreadable(error.to_string()))
-}
-
-/// Converts into nothing: what cannot be converted must fail before MAIL, which also wants the size.
-async fn seven_bit_size(mut content: Content) -> std::result::Result<Octets, Trouble> {
-    let (mut downgrade, mut out, mut size) = (Downgrade::new(), Vec::new(), 0);
-    let cannot = |_| Trouble::CannotConvert(table::CANNOT_CONVERT);
-    while let Some(piece) = next_piece(&mut content).await? {
-        downgrade.piece(&piece, &mut out).map_err(cannot)?;
-        size += Octets::of(&out).0;
-        out.clear();
-    }
-    downgrade.finish(&mut out).map_err(cannot)?;
-    Ok(Octets(size + Octets::of(&out).0))
-}
-
-/// RFC 6532 header fields cannot be carried without SMTPUTF8.
-async fn check_ascii_header(mut content: Content) -> std::result::Result<(), Trouble> {
-    let mut check = HeaderCheck::default();
-    let cannot = |_| Trouble::CannotConvert(table::NEXT_HOP_NO_SMTPUTF8);
-    while let Some(piece) = next_piece(&mut content).await? {
-        check.piece(&piece).map_err(cannot)?;
-    }
-    check.finish().map_err(cannot)
 }

@@ -24,7 +24,7 @@ use gatepost_sasl::{Mechanism, Secret};
 use gatepost_spool::{Draft, Embedded as Queue, EmbeddedSettings as QueueSettings, Spool};
 use gatepost_testworld::authority::Authority;
 use gatepost_testworld::exchanger::{Exchanger, Message};
-use gatepost_testworld::patience::PATIENCE;
+use gatepost_testworld::patience::{PATIENCE, until};
 use gatepost_testworld::world::World;
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -232,11 +232,10 @@ impl Instance {
 
     /// Waits until the queue has a message back from its worker.
     pub(crate) async fn await_back(&self, id: SpoolId) {
-        let end = tokio::time::Instant::now() + PATIENCE;
-        while self.queue.entry(id).await.unwrap().is_none_or(|entry| entry.leased.is_some()) {
-            assert!(tokio::time::Instant::now() < end, "{id} is still being delivered");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let runtime = tokio::runtime::Handle::current();
+        let entry = || tokio::task::block_in_place(|| runtime.block_on(self.queue.entry(id))).unwrap();
+        let is_back = || Ok(entry().is_some_and(|entry| entry.leased.is_none()).then_some(()));
+        until("the worker to give the message back", PATIENCE, is_back).await.unwrap();
     }
 
     /// Where a listener listens.
