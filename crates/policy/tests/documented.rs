@@ -17,7 +17,8 @@ fn every_rule_is_in_the_reference() {
 }
 
 fn rules_below(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).expect("a folder of sources").map(|entry| entry.expect("an entry").path());
+    let entries =
+        fs::read_dir(folder).expect("a folder of sources").map(|entry| entry.expect("an entry").path());
     entries.flat_map(|path| if path.is_dir() { rules_below(&path) } else { rules_in(&path) }).collect()
 }
 
