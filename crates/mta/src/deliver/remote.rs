@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use gatepost_policy::notice::Happened;
-use gatepost_spool::Spool;
+use gatepost_spool::{Outcome, Settled, Spool};
 
 use super::connect::{Lasting, NoLine};
 use super::hosts::{Hosts, Next};
 use super::job::{Addressee, Fate, Job, Result};
 use super::line::Line;
 use super::site::{Presence, Site, Target};
-use super::transact::{Attempt, Left, Use, Why, transact};
+use super::transact::{Attempt, Left, Use, Why, farewell, transact};
 use crate::office::Office;
 
 /// Most transactions for one job in one attempt: a server that takes one recipient at a time still gets through
@@ -49,7 +49,7 @@ pub(super) async fn deliver<S: Spool, D>(
                 Next::Line(mut fresh) => {
                     fresh.presence = Some(reached());
                     if let Some(spare) = spare.take() {
-                        spare.quit().await;
+                        farewell(office, spare);
                     }
                     *fresh
                 }
@@ -63,11 +63,23 @@ pub(super) async fn deliver<S: Spool, D>(
         if open.rest.is_empty() {
             return Done { results, line: sent.line, unreachable: None };
         }
+        write_down(office, job, &results).await;
         spare = sent.line;
         match sent.whither {
             Whither::SameHost => hosts.once_more(),
             Whither::NextHost => hosts.leave_out(name),
         }
+    }
+}
+
+/// Writes deliveries down before another host is tried: that may take minutes, and a crash must not repeat them.
+async fn write_down<S: Spool, D>(office: &Office<S, D>, job: &Job, results: &[Result]) {
+    let delivered = results.iter().filter(|result| matches!(result.fate, Fate::Delivered(..)));
+    let settled: Vec<Settled> =
+        delivered.map(|result| Settled { recipient: result.number, outcome: Outcome::Delivered }).collect();
+    if !settled.is_empty() {
+        // What fails here is said again, and its trouble told, when the job ends.
+        let _ = office.spool.progress(&job.lent.claim, settled).await;
     }
 }
 

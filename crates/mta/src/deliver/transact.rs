@@ -86,7 +86,7 @@ pub(super) async fn transact<S: Spool, D>(
         Err(out_of_turn) => Err(out_of_turn.to_string()),
     };
     match carried {
-        Ok(outcome) => weigh(line, attempt, outcome).await,
+        Ok(outcome) => weigh(office, line, (attempt, outcome)),
         // Without its final dot the next hop has nothing; the line ends here.
         Err(cause) => {
             let mut verdict = same_fate(line, attempt, &Fate::Waits(None, cause));
@@ -115,7 +115,11 @@ async fn carry(line: &mut Line, source: &mut Source) -> std::result::Result<Tran
 }
 
 /// Turns outcomes into fates.
-async fn weigh(line: Line, attempt: &Attempt<'_>, outcome: TransactionOutcome) -> Verdict {
+fn weigh<S, D>(
+    office: &Office<S, D>,
+    line: Line,
+    (attempt, outcome): (&Attempt<'_>, TransactionOutcome),
+) -> Verdict {
     let mut verdict = Verdict { settled: Vec::new(), left: Vec::new(), line: None };
     let usable = outcome.connection == Connection::Usable;
     for (addressee, outcome) in attempt.recipients.iter().zip(outcome.recipients) {
@@ -129,9 +133,14 @@ async fn weigh(line: Line, attempt: &Attempt<'_>, outcome: TransactionOutcome) -
     if usable {
         verdict.line = Some(line);
     } else {
-        line.quit().await;
+        farewell(office, line);
     }
     verdict
+}
+
+/// Ends a line while its worker goes on: what it has delivered is to be written down first.
+pub(super) fn farewell<S, D>(office: &Office<S, D>, line: Line) {
+    office.deliveries.spawn(office.life.clone(), line.quit());
 }
 
 /// The fate that an outcome means, and why it may not be the last word.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use gatepost_mta::Settings;
+use gatepost_spool::{RecipientState, Spool};
 use gatepost_testworld::fault::{Direction, Fault};
 use gatepost_testworld::script::Script;
 use gatepost_testworld::world::{Plan, World};
@@ -126,6 +127,27 @@ async fn recipients_that_one_host_takes_and_those_it_puts_off_part() {
     assert_eq!(of("first.there.example")[0].recipients, ["bob@there.example", "dave@there.example"]);
     assert_eq!(of("second.there.example")[0].recipients, ["carol@there.example"]);
     assert!(instance.events("deferred").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_host_has_taken_is_written_down_before_the_next_is_tried() {
+    let script = Script::polite().reply("RCPT", "450 4.2.1 later").when("carol");
+    let world = first(script)
+        .zone(ZONE)
+        .exchanger("second.there.example", Script::polite().stall("CONNECT"))
+        .start()
+        .await
+        .unwrap();
+    let instance = Instance::start_with(|settings| {
+        facing(&world)(settings);
+        settings.timeouts.greeting = Duration::from_secs(300);
+    });
+    let id = instance.hand_in(&mail(&["bob@there.example", "carol@there.example"])).await;
+    let second = world.exchanger("second.there.example").unwrap();
+    second.await_memory("a connection", |memory| !memory.connections.is_empty()).await.unwrap();
+    let entry = instance.queue.entry(id).await.unwrap().unwrap();
+    assert_eq!(entry.recipients[0], RecipientState::Delivered);
+    assert!(matches!(entry.recipients[1], RecipientState::Waiting { .. }));
 }
 
 fn patient(world: &World) -> impl FnOnce(&mut Settings) + use<> {
