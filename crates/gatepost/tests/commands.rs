@@ -186,7 +186,8 @@ fn explain_names_the_rule_and_sends_nothing() -> io::Result<()> {
     assert_eq!(status, Some(1), "{rules:?}");
     let (status, rules) = ask(&["--port", "2587", "--from", "a@example.org", "--to", "x@elsewhere.example"])?;
     assert_eq!((status, rules.last().map(String::as_str)), (Some(1), Some("sender.login-first")));
-    let wrong = site.run(&["explain", "--client", "192.0.2.1", "--port", "9", "--from", "<>", "--to", "a@b.c"])?;
+    let wrong =
+        site.run(&["explain", "--client", "192.0.2.1", "--port", "9", "--from", "<>", "--to", "a@b.c"])?;
     assert_eq!(wrong.status, Some(2));
     Ok(())
 }

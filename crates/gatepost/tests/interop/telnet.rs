@@ -2,7 +2,6 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,9 +12,6 @@ use crate::rig::{Gatepost, HOSTNAME, PATIENCE, Plan};
 const OURS: &str = "ours.example";
 const ADA: &str = "ada@ours.example";
 const PASSWORD: &str = "correct horse";
-
-/// What a person in a hurry needs for a letter.
-const KEYSTROKE: Duration = Duration::from_millis(1);
 
 fn plan() -> Plan {
     Plan::default().maildir(OURS).account(ADA, PASSWORD, &[])
@@ -34,11 +30,10 @@ impl Terminal {
         Self { socket }
     }
 
-    /// Types a line, letter by letter.
+    /// Types a line: each letter leaves by itself, in a segment of its own.
     fn types(&mut self, line: &str) {
         for letter in line.as_bytes().iter().chain(b"\r\n") {
             self.socket.write_all(&[*letter]).expect("typing");
-            std::thread::sleep(KEYSTROKE);
         }
     }
 
