@@ -6,32 +6,38 @@ use gatepost_testworld::fault::{Direction, Fault};
 use gatepost_testworld::script::Script;
 use gatepost_testworld::world::World;
 
-use crate::instance::{Instance, facing, mail};
+use crate::instance::{Instance, facing, hand_in, mail};
 
 const ZONE: &str = "there.example. MX 10 mx.there.example.";
 const MX: &str = "mx.there.example";
 const TO: &[&str] = &["bob@there.example"];
+/// More messages than are delivered in the moment that a drain takes.
+const COUNT: usize = 1500;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_is_delivered_by_the_next_server_once() {
     let world = World::new().zone(ZONE).exchanger(MX, Script::polite()).start().await.unwrap();
     let instance = Instance::facing(&world);
-    for number in 0..200 {
-        let content = format!("Subject: {number}\r\n\r\nx\r\n");
-        instance.hand_in(&mail(TO).with(content.as_bytes())).await;
+    let mut together = tokio::task::JoinSet::new();
+    for number in 0..COUNT {
+        let mail = mail(TO).with(format!("Subject: {number}\r\n\r\nx\r\n").as_bytes());
+        let queue = instance.queue.clone();
+        together.spawn(async move { hand_in(&queue, &mail).await });
     }
+    together.join_all().await;
     let exchanger = world.exchanger(MX).unwrap();
     exchanger.await_messages(1).await.unwrap();
     let dir = instance.stop().await;
     let before = exchanger.messages().len();
+    assert!(before < COUNT, "a drain begins nothing new");
     let next = Instance::start_in(dir, facing(&world));
-    next.await_finished(200 - before).await;
+    next.await_finished(COUNT - before).await;
     let mut contents: Vec<_> =
         exchanger.memory().received.iter().map(|message| message.content.clone()).collect();
-    assert_eq!(contents.len(), 200, "{before} before");
+    assert_eq!(contents.len(), COUNT, "{before} before");
     contents.sort();
     contents.dedup();
-    assert_eq!(contents.len(), 200, "none is there twice");
+    assert_eq!(contents.len(), COUNT, "none is there twice");
 }
 
 #[tokio::test(flavor = "multi_thread")]

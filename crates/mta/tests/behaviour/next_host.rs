@@ -150,6 +150,19 @@ async fn what_one_host_has_taken_is_written_down_before_the_next_is_tried() {
     assert!(matches!(entry.recipients[1], RecipientState::Waiting { .. }));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn words_of_one_host_count_more_than_the_silence_of_the_next() {
+    let world = first(Script::polite().reply("RCPT", "450 4.2.1 later"))
+        .zone(ZONE)
+        .exchanger("second.there.example", Script::polite().hang_up("MAIL"))
+        .start()
+        .await
+        .unwrap();
+    let instance = Instance::facing(&world);
+    instance.hand_in(&mail(TO)).await;
+    assert_eq!(instance.await_events("deferred", 1).await[0]["cause"], "450 4.2.1 later");
+}
+
 fn patient(world: &World) -> impl FnOnce(&mut Settings) + use<> {
     let facing = facing(world);
     |settings| {

@@ -32,6 +32,17 @@ async fn many_messages_go_over_few_connections() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_site_that_was_reached_gets_more_connections() {
+    // Five lines hang: more than a site has that nobody has reached yet.
+    let world = world(Script::polite().stall("DATA").times(5)).await;
+    let instance = Instance::facing(&world);
+    for _ in 0..30 {
+        instance.hand_in(&mail(&["bob@there.example"])).await;
+    }
+    world.exchanger(MX).unwrap().await_messages(25).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_after_the_other_goes_over_one_connection() {
     let world = world(Script::polite()).await;
     let instance = Instance::facing(&world);
