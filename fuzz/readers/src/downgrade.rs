@@ -51,8 +51,9 @@ fn check<'a>(
     check.finish()
 }
 
-fn shown(converted: &Result<Vec<u8>, CannotConvert>) -> Result<String, CannotConvert> {
-    converted.as_ref().map(|octets| octets.escape_ascii().to_string()).map_err(|cause| *cause)
+/// What two conversions must have in common. Of several causes that forbid one, any may be found first.
+fn shown(converted: &Result<Vec<u8>, CannotConvert>) -> Option<String> {
+    converted.as_ref().ok().map(|octets| octets.escape_ascii().to_string())
 }
 
 /// The longest line, in octets with its end.
