@@ -11,7 +11,7 @@ use gatepost_testworld::corpus::{LineEnds, same_apart_from_trace};
 use gatepost_testworld::{Client, Exchanger, Script};
 
 use crate::load::{MAILBOX, OURS, SENDER, THERE};
-use crate::queue::{await_empty, change, list, maildir, messages, start};
+use crate::queue::{await_empty, change, list, maildir, start};
 use crate::rig::{Gatepost, await_that};
 
 /// Some segments of the spool, and more than the room below which nothing is taken.
@@ -124,7 +124,7 @@ async fn a_full_disk_refuses_for_now_delivers_on_and_recovers() -> io::Result<()
     let to = format!("{MAILBOX}@{THERE}");
     for free in [128 << 20, 0] {
         sink.follow(later());
-        let before = messages(&sink).len();
+        let before = sink.messages().len();
         for number in 0..WAITING {
             let content = format!("Subject: before {number}\r\n\r\nLine.\r\n");
             client.submit(SENDER, &[&to], content.as_bytes()).await?;
@@ -144,14 +144,14 @@ async fn a_full_disk_refuses_for_now_delivers_on_and_recovers() -> io::Result<()
         sink.follow(Script::polite());
         change(&gatepost, &["retry", "--all"]);
         await_empty(&gatepost);
-        assert_eq!(messages(&sink).len(), before + WAITING, "delivered while the disk was full");
+        assert_eq!(sink.messages().len(), before + WAITING, "delivered while the disk was full");
         is_refused(&mut client).await?;
         println!("{} octets free: {WAITING} messages delivered, new ones refused", disk.free()?);
 
         filler.remove()?;
         client.submit(SENDER, &[&to], b"Subject: after\r\n\r\nLine.\r\n").await?;
         await_empty(&gatepost);
-        assert_eq!(messages(&sink).len(), before + WAITING + 1, "something was repeated or lost");
+        assert_eq!(sink.messages().len(), before + WAITING + 1, "something was repeated or lost");
     }
     gatepost.kill();
     drop(disk);

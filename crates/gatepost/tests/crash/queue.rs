@@ -1,10 +1,9 @@
 //! A gatepost with a Maildir domain and a domain behind it, and its queue as an operator sees it.
 
 use std::io;
-use std::sync::Arc;
 
 use gatepost_testworld::corpus::LineEnds;
-use gatepost_testworld::{Exchanger, Maildir, Message, Script};
+use gatepost_testworld::{Exchanger, Maildir, Script};
 use serde_json::Value;
 
 use crate::book::{Arrival, Place};
@@ -52,14 +51,8 @@ pub(crate) fn maildir(gatepost: &Gatepost) -> Maildir {
 pub(crate) fn arrivals(gatepost: &Gatepost, sink: &Exchanger) -> io::Result<Vec<Arrival>> {
     let local = maildir(gatepost).messages()?.into_iter();
     let local = local.map(|message| Arrival { place: Place::Maildir, line_ends: LineEnds::Lf, message });
-    let elsewhere = messages(sink).into_iter().map(|message| message.content.clone());
+    let elsewhere = sink.messages().into_iter().map(|message| message.content.clone());
     let elsewhere =
         elsewhere.map(|message| Arrival { place: Place::Sink, line_ends: LineEnds::Crlf, message });
     Ok(local.chain(elsewhere).collect())
-}
-
-/// What a server elsewhere took for somebody. Where it refused every recipient of a pipelined transaction, it yet
-/// said 354, and got the lone dot that RFC 2920 section 3.1 asks for then.
-pub(crate) fn messages(sink: &Exchanger) -> Vec<Arc<Message>> {
-    sink.messages().into_iter().filter(|message| !message.recipients.is_empty()).collect()
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::book::Audit;
 use crate::load::{Load, MAILBOX, SENDER, Server, THERE};
-use crate::queue::{arrivals, await_empty, change, list, messages, start};
+use crate::queue::{arrivals, await_empty, change, list, start};
 use crate::rig::await_that;
 
 const WRITERS: u32 = 4;
@@ -48,7 +48,7 @@ async fn the_queue_is_the_same_after_a_kill() -> io::Result<()> {
     await_that("the held message alone", || (states(&list(&gatepost)) == ["held"]).then_some(()));
     change(&gatepost, &["release", &held]);
     await_empty(&gatepost);
-    let messages = messages(&sink);
+    let messages = sink.messages();
     for number in 0..6 {
         let subject = format!("Subject: waits {number}\r\n");
         let of_it =

@@ -149,6 +149,7 @@ impl Session {
             ("MAIL", _) => self.mail_verdict(line),
             ("RCPT" | "DATA" | "BDAT", _) if !open => "503 5.5.1 MAIL first".to_owned(),
             ("RCPT", _) => "250 2.1.5 fine".to_owned(),
+            ("DATA" | "BDAT", _) if self.recipients() == 0 => "554 5.5.1 for nobody".to_owned(),
             ("DATA", _) => "354 go on".to_owned(),
             ("BDAT", _) if self.script.has("CHUNKING") => "250 2.0.0 chunk taken".to_owned(),
             ("STARTTLS", _) if self.may_encrypt() => "220 2.0.0 go on".to_owned(),
@@ -157,6 +158,14 @@ impl Session {
             ("VRFY", _) => "252 2.5.0 try it".to_owned(),
             ("QUIT", _) => "221 2.0.0 bye".to_owned(),
             _others => "500 5.5.2 what is that?".to_owned(),
+        }
+    }
+
+    /// How many recipients were taken in this transaction.
+    fn recipients(&self) -> usize {
+        match &self.standing {
+            Standing::Open(message) => message.recipients.len(),
+            Standing::Fresh | Standing::Greeted => 0,
         }
     }
 

@@ -41,6 +41,25 @@ async fn chunks_need_no_last_line_end() {
 }
 
 #[tokio::test]
+async fn content_for_nobody_is_refused_and_is_no_message() {
+    let exchanger =
+        Exchanger::start(Script::polite().reply("RCPT", "550 5.1.1 nobody").once()).await.unwrap();
+    let mut client = greeted(&exchanger).await;
+    client.send(b"MAIL FROM:<a@here.example>\r\nRCPT TO:<b@there.example>\r\nDATA\r\n").await.unwrap();
+    client.expect("250").await.unwrap();
+    client.expect("550 5.1.1").await.unwrap();
+    client.expect("554 5.5.1").await.unwrap();
+    client.send(b"BDAT 6 LAST\r\nNOOP\r\n").await.unwrap();
+    client.expect("554 5.5.1").await.unwrap();
+    assert!(exchanger.memory().received.is_empty());
+    client.say("RCPT TO:<b@there.example>", "250").await.unwrap();
+    client.say("DATA", "354").await.unwrap();
+    client.say(".", "250").await.unwrap();
+    assert_eq!(exchanger.messages().len(), 1);
+    assert_eq!(exchanger.complaints(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_rule_holds_as_often_as_it_says() {
     let script = Script::polite().reply("RCPT", "450 4.2.1 later").when("bob").once();
     let exchanger = Exchanger::start(script).await.unwrap();

@@ -31,7 +31,8 @@ impl Dovecot {
     }
 
     /// Knows one account, and proves it by PLAIN, LOGIN, CRAM-MD5, DIGEST-MD5, SCRAM-SHA-1 and SCRAM-SHA-256
-    /// to who asks at [`Dovecot::authority`], as [`super::PostfixPlan::accounts_of`] does.
+    /// to who asks at [`Dovecot::authority`], as [`super::PostfixPlan::accounts_of`] does. A wrong password is
+    /// answered at once, however often one came.
     ///
     /// # Errors
     ///
@@ -102,6 +103,7 @@ mail_location = maildir:{at}/mail/%u
 mail_save_crlf = no
 auth_mechanisms = plain login cram-md5 digest-md5 scram-sha-1 scram-sha-256
 disable_plaintext_auth = no
+auth_failure_delay = 0
 passdb {{
   driver = passwd-file
   args = {at}/accounts
@@ -122,6 +124,11 @@ service lmtp {{
 service auth {{
   unix_listener {at}/auth {{
     mode = 0666
+  }}
+}}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
   }}
 }}
 service stats {{

@@ -47,6 +47,7 @@ pub struct Plan {
     domain: String,
     settings: Vec<(String, String)>,
     identity: Option<Identity>,
+    address: Option<SocketAddr>,
 }
 
 /// A running Postfix. Dropping it ends it and removes its folder.
@@ -114,7 +115,7 @@ impl Postfix {
 
 impl Plan {
     fn new(domain: &str) -> Self {
-        Self { domain: domain.to_owned(), settings: Vec::new(), identity: None }
+        Self { domain: domain.to_owned(), settings: Vec::new(), identity: None, address: None }
     }
 
     /// One more line of `main.cf`; it outweighs what was there.
@@ -122,6 +123,13 @@ impl Plan {
     pub fn setting(mut self, key: &str, value: &str) -> Self {
         self.settings.retain(|(known, _)| known != key);
         self.settings.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Listens there, instead of on an address of its own: known before, for a certificate that names it.
+    #[must_use]
+    pub fn at(mut self, address: SocketAddr) -> Self {
+        self.address = Some(address);
         self
     }
 
@@ -151,7 +159,7 @@ impl Plan {
     /// When Postfix is not here, may not be started by this user, or does not listen in time.
     pub async fn start(self) -> io::Result<Postfix> {
         let folder = open_folder()?;
-        let address = Neighbourhood::new().free_port(1)?;
+        let address = self.address.map_or_else(|| Neighbourhood::new().free_port(1), Ok)?;
         self.write(folder.path(), address)?;
         let postfix = Postfix { folder, address };
         let mut command = program(Path::new(CONTROL))?;
