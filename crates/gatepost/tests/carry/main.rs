@@ -1,4 +1,5 @@
-//! Messages as people and programs send them go through gatepost and arrive octet by octet, at real servers.
+//! Messages as people and programs send them go through gatepost and arrive octet by octet, at real servers;
+//! the dialogues of the protocol go over its sockets.
 
 // `cfg(test)` tells the lints that helpers beside the tests may panic like the tests themselves.
 #[cfg(test)]
@@ -7,9 +8,13 @@
 mod rig;
 
 #[cfg(test)]
+mod dialogues;
+#[cfg(test)]
 mod from_postfix;
 #[cfg(test)]
 mod parcel;
+#[cfg(test)]
+mod smart_host;
 #[cfg(test)]
 mod to_exchanger;
 #[cfg(test)]

@@ -27,6 +27,8 @@ pub(crate) struct Plan {
     domains: String,
     extra: String,
     auth: String,
+    tls: String,
+    hostname: Option<String>,
     accounts: Vec<(String, String, Vec<String>)>,
 }
 
@@ -56,6 +58,19 @@ impl Plan {
         self
     }
 
+    /// More lines of the `[tls]` table.
+    pub(crate) fn tls(mut self, keys: &str) -> Self {
+        self.tls.push_str(keys);
+        self.tls.push('\n');
+        self
+    }
+
+    /// Another name than [`HOSTNAME`] to call itself; the certificate keeps that one.
+    pub(crate) fn hostname(mut self, name: &str) -> Self {
+        self.hostname = Some(name.to_owned());
+        self
+    }
+
     /// More tables, word for word. `@DIR@` is the instance's folder.
     pub(crate) fn with(mut self, tables: &str) -> Self {
         self.extra.push_str(tables);
@@ -70,7 +85,7 @@ impl Plan {
         let (certificate, key) = write_identity(&authority, dir.path());
         let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).expect("writing a file");
         write("ca.pem", authority.certificate());
-        let tls = format!("certificate = {certificate:?}\nprivate-key = {key:?}");
+        let tls = format!("certificate = {certificate:?}\nprivate-key = {key:?}\n{}", self.tls);
         write("gatepost.toml", &self.configuration(dir.path(), &tls));
         let mut gatepost = Gatepost { dir, running: None };
         for (address, password, options) in &self.accounts {
@@ -82,8 +97,9 @@ impl Plan {
 
     fn configuration(&self, dir: &Path, tls: &str) -> String {
         let auth = if self.auth.is_empty() { String::new() } else { format!("[auth]\n{}\n", self.auth) };
+        let hostname = self.hostname.as_deref().unwrap_or(HOSTNAME);
         let text = format!(
-            r#"hostname = "{HOSTNAME}"
+            r#"hostname = "{hostname}"
 data-dir = "@DIR@/data"
 [tls]
 {tls}

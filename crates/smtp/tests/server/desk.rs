@@ -4,6 +4,11 @@ use gatepost_mail::reply::table as reply;
 use gatepost_mail::{Mailbox, Reply, ReversePath};
 use gatepost_smtp::{Answer, AuthOctets, Protocol, Question};
 
+/// Longest user name that can be one, in octets.
+const LONGEST_NAME: usize = 512;
+/// Longest password that can be one, in octets.
+const LONGEST_PASSWORD: usize = 1024;
+
 /// What the desk is asked on behalf of.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
@@ -88,10 +93,7 @@ impl Desk {
                 self.exchange = Exchange::Plain;
                 challenge(b"")
             }
-            ("LOGIN", Some(AuthOctets(name))) => {
-                self.exchange = Exchange::LoginPassword { name };
-                challenge(b"Password:")
-            }
+            ("LOGIN", Some(AuthOctets(name))) => self.ask_password(name),
             ("LOGIN", None) => {
                 self.exchange = Exchange::LoginName;
                 challenge(b"Username:")
@@ -104,12 +106,17 @@ impl Desk {
         match std::mem::replace(&mut self.exchange, Exchange::None) {
             Exchange::None => panic!("a response without an exchange"),
             Exchange::Plain => self.plain(&octets),
-            Exchange::LoginName => {
-                self.exchange = Exchange::LoginPassword { name: octets };
-                challenge(b"Password:")
-            }
+            Exchange::LoginName => self.ask_password(octets),
             Exchange::LoginPassword { name } => self.verify(&name, &octets),
         }
+    }
+
+    fn ask_password(&mut self, name: Vec<u8>) -> Answer {
+        if name.is_empty() || name.len() > LONGEST_NAME {
+            return Answer::Refuse(reply::AUTH_MALFORMED);
+        }
+        self.exchange = Exchange::LoginPassword { name };
+        challenge(b"Password:")
     }
 
     fn plain(&mut self, octets: &[u8]) -> Answer {
@@ -121,7 +128,10 @@ impl Desk {
     }
 
     fn verify(&mut self, name: &[u8], password: &[u8]) -> Answer {
-        if (name, password) == (b"ada", b"secret") {
+        if password.is_empty() || password.len() > LONGEST_PASSWORD {
+            return Answer::Refuse(reply::AUTH_MALFORMED);
+        }
+        if (name, password) == (b"ada@example.org", b"secret") {
             self.logged_in = true;
             Answer::Authenticated
         } else {

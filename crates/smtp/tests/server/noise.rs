@@ -66,9 +66,9 @@ const COMMANDS: [&[u8]; 40] = [
     b"BDAT x\r\n",
     b"RSET\r\n",
     b"NOOP\r\n",
-    b"AUTH PLAIN AGFkYQBzZWNyZXQ=\r\n",
+    b"AUTH PLAIN AGFkYUBleGFtcGxlLm9yZwBzZWNyZXQ=\r\n",
     b"AUTH LOGIN\r\n",
-    b"YWRh\r\n",
+    b"YWRhQGV4YW1wbGUub3Jn\r\n",
     b"*\r\n",
     b"QUIT\r\n",
 ];
