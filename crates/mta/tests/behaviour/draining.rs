@@ -27,9 +27,11 @@ async fn what_waits_is_delivered_by_the_next_server_once() {
     together.join_all().await;
     let exchanger = world.exchanger(MX).unwrap();
     exchanger.await_messages(1).await.unwrap();
+    let at_drain = exchanger.messages().len();
     let dir = instance.stop().await;
     let before = exchanger.messages().len();
-    assert!(before < COUNT, "a drain begins nothing new");
+    // Each of twenty workers ends what it has; a few more may have come between the count and the drain.
+    assert!(before - at_drain <= 100, "{} begun in a drain", before - at_drain);
     let next = Instance::start_in(dir, facing(&world));
     next.await_finished(COUNT - before).await;
     let mut contents: Vec<_> =
