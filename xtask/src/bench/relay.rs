@@ -170,7 +170,8 @@ impl Drop for Relay {
 /// Puts strace before the command: calls of all threads and children that reach for the disk.
 fn watched(plain: Vec<String>, watch: &Watch) -> Vec<String> {
     let Watch::Calls(file) = watch else { return plain };
-    let mut words: Vec<String> = ["strace", "-f", "-c", "-U", "name,calls", "-e"].map(str::to_owned).to_vec();
+    let mut words: Vec<String> =
+        ["strace", "-f", "--seccomp-bpf", "-c", "-U", "name,calls", "-e"].map(str::to_owned).to_vec();
     words.push("trace=fsync,fdatasync,sync_file_range,msync,syncfs,sync".to_owned());
     words.push("-o".to_owned());
     words.push(file.display().to_string());

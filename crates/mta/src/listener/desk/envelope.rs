@@ -81,7 +81,10 @@ impl<S: Spool, D: Directory> Desk<S, D> {
             return Answer::Refuse(reply);
         }
         self.tell(What::RecipientTaken { recipient: shown, rule: verdict.rule.as_str() });
-        if let Some(open) = &mut self.transaction {
+        // Named twice, it still gets one copy.
+        if let Some(open) = &mut self.transaction
+            && open.recipients.iter().all(|known| known.path != named.path)
+        {
             open.recipients.push(named);
         }
         Answer::Permit
