@@ -166,7 +166,8 @@ impl Connector {
         check: Check,
     ) -> Result<(Stream, TlsFacts), TlsError> {
         let Stream::Tcp(stream) = stream else { return Err(TlsError::Channel) };
-        let server_name = server_name(name, check, &stream)?;
+        let server_name = ServerName::try_from(name.to_owned());
+        let server_name = server_name.map_err(|_| TlsError::Name(name.to_owned()))?;
         let connector = match check {
             Check::Anyone => &self.anyone,
             Check::Verified => &self.verified,
@@ -176,16 +177,6 @@ impl Connector {
         let stream = stream.map_err(TlsError::Handshake)?;
         let facts = client_facts(stream.get_ref().1);
         Ok((Stream::Client(Box::new(stream)), facts))
-    }
-}
-
-/// The name that is asked for, and that the certificate must have if it is checked. Hosts in use have names that
-/// no certificate can have, with an underscore for one: where anyone will do, their address stands in.
-fn server_name(name: &str, check: Check, stream: &TcpStream) -> Result<ServerName<'static>, TlsError> {
-    match (ServerName::try_from(name.to_owned()), check, stream.peer_addr()) {
-        (Ok(server_name), _, _) => Ok(server_name),
-        (Err(_), Check::Anyone, Ok(peer)) => Ok(peer.ip().into()),
-        (Err(_), _, _) => Err(TlsError::Name(name.to_owned())),
     }
 }
 

@@ -70,3 +70,15 @@ async fn a_stranger_gets_nothing() {
     client.say("RCPT TO:<nobody@ours.example>", "550").await.unwrap();
     client.say("RCPT TO:<ada@ours.example>", "250").await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_named_twice_gets_one_copy() {
+    let instance = Instance::start();
+    let mut client = Client::connect(instance.address("mx")).await.unwrap();
+    client.say("EHLO client.example", "250").await.unwrap();
+    let twice = ["ada@ours.example", "ada@ours.example"];
+    client.submit("bob@there.example", &twice, MESSAGE).await.unwrap();
+    client.submit("bob@there.example", &["ada@ours.example"], MESSAGE).await.unwrap();
+    instance.await_events("finished", 2).await;
+    assert_eq!(instance.maildir("ada").messages().unwrap().len(), 2);
+}
