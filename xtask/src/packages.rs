@@ -23,6 +23,7 @@ const PACKAGES: &[&str] = &[
     "msmtp",
     "nmap",
     "postfix",
+    "procps",
     "python3",
     "strace",
     "swaks",
