@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::Args;
 use serde_json::json;
 
-use super::console::{Console, Format};
+use super::console::{Console, Format, counted};
 use super::failure::{Failure, Outcome, Status};
 use super::place;
 use crate::config::fault::Severity;
@@ -43,14 +43,6 @@ pub(super) fn run(config: Option<&Path>, console: &mut Console<'_>) -> Outcome {
     let counts = format!("{}, {}", counted(errors, "error"), counted(warnings, "warning"));
     console.line(format!("{} {verdict}: {counts}", source.path().display()))?;
     Ok(status)
-}
-
-fn counted(count: usize, word: &str) -> String {
-    match count {
-        0 => format!("no {word}s"),
-        1 => format!("1 {word}"),
-        _ => format!("{count} {word}s"),
-    }
 }
 
 impl From<Box<crate::config::Refused>> for Failure {

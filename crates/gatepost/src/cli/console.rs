@@ -122,6 +122,16 @@ impl Tone {
     }
 }
 
+/// A number of things, as in `no errors`, `1 error`, `2 errors`.
+#[must_use]
+pub fn counted(count: usize, word: &str) -> String {
+    match count {
+        0 => format!("no {word}s"),
+        1 => format!("1 {word}"),
+        _ => format!("{count} {word}s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

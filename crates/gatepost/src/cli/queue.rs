@@ -10,7 +10,7 @@ use gatepost_mta::Events;
 use gatepost_spool::{Embedded, EmbeddedSettings, SpoolError};
 use serde_json::{Value, json};
 
-use super::console::{Console, Format};
+use super::console::{Console, Format, counted};
 use super::failure::{Failure, Outcome, Status};
 use super::place;
 use crate::config::read::TextValue as _;
@@ -222,7 +222,7 @@ async fn list(filters: &Filters, queue: &impl Queue, console: &mut Console<'_>) 
     rows.extend(messages.iter().map(|message| row(message, now)));
     console.table(&rows)?;
     let octets = messages.iter().fold(Octets(0), |sum, message| sum + Octets(message.size));
-    console.line(format!("{} messages, {octets}", messages.len()))?;
+    console.line(format!("{}, {octets}", counted(messages.len(), "message")))?;
     Ok(Status::Done)
 }
 
@@ -332,7 +332,7 @@ async fn selected(selection: &Selection, queue: &impl Queue) -> Result<Vec<Spool
 /// The operator's name, for the event log. The kernel vouches for the user id; this is for reading.
 fn who() -> String {
     let named = ["SUDO_USER", "LOGNAME", "USER"].iter().find_map(|name| std::env::var(name).ok());
-    named.unwrap_or_else(|| format!("user id {}", rustix::process::getuid().as_raw()))
+    named.unwrap_or_else(|| "an operator".to_owned())
 }
 
 fn as_json(message: &Message) -> Value {

@@ -104,7 +104,12 @@ pub(super) fn run(arguments: &SendArguments, console: &mut Console<'_>) -> Outco
         }
         Err(SubmitError { cause, transcript }) => {
             show_transcript(arguments, &transcript, console)?;
-            Err(Failure::no(cause))
+            let mend = if cause.contains("certificate") {
+                "\n   = mend: name what vouches for the server with --ca FILE; --insecure takes any certificate"
+            } else {
+                ""
+            };
+            Err(Failure::no(format!("{cause}{mend}")))
         }
     }
 }
