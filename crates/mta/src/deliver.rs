@@ -23,11 +23,11 @@ use std::time::Duration;
 
 use gatepost_directory::Directory;
 use gatepost_mail::reply::table;
-use gatepost_mail::{Mailbox, Principal};
-use gatepost_policy::Rules;
+use gatepost_mail::{Mailbox, Principal, Reply};
 use gatepost_policy::channel::plan;
-use gatepost_policy::route::{NextHop, addressee, next_hop};
+use gatepost_policy::route::{NextHop, addressee, next_hop, no_addressee};
 use gatepost_policy::rules::Destination;
+use gatepost_policy::{Rule, Rules};
 use gatepost_spool::{Claim, Spool};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -53,8 +53,6 @@ const ROUND: Duration = Duration::from_secs(600);
 const MOST_WORKERS: usize = 1000;
 /// How long to wait after the spool has refused: it says why by itself.
 const BREATH: Duration = Duration::from_secs(1);
-/// The rule by which mail for `postmaster` alone fails where no domain is hosted.
-const NO_POSTMASTER: &str = "route.no-postmaster";
 
 /// What workers share.
 struct Depot<S, D> {
@@ -270,7 +268,8 @@ fn by_site(claim: &Claim, rules: &Rules) -> Sorted {
     for due in &claim.due {
         let Some(recipient) = claim.envelope.recipients.get(due.recipient as usize) else { continue };
         let Some(mailbox) = addressee(&recipient.path, rules) else {
-            sorted.hopeless.push((due.recipient, Fate::Failed(table::NO_SUCH_USER, NO_POSTMASTER)));
+            let verdict = no_addressee();
+            sorted.hopeless.push((due.recipient, nowhere(verdict.reply, verdict.rule)));
             continue;
         };
         let addressee = Addressee { number: due.recipient, mailbox };
@@ -292,10 +291,12 @@ fn site_of(mailbox: &Mailbox, principal: &Principal, rules: &Rules) -> Result<Si
         NextHop::Fixed(route) => (Target::Smtp(route.via), route.login),
         NextHop::Exchangers(domain) => (Target::Exchangers(domain), None),
         NextHop::Literal(address) => (Target::Literal(address), None),
-        NextHop::Nowhere => {
-            let reply = verdict.reply.unwrap_or(table::NO_ROUTE);
-            return Err(Fate::Failed(reply, verdict.rule.as_str()));
-        }
+        NextHop::Nowhere => return Err(nowhere(verdict.reply, verdict.rule)),
     };
     Ok(Site { target, channel, login })
+}
+
+/// What it means for a recipient that its mail goes nowhere.
+fn nowhere(reply: Option<Reply>, rule: Rule) -> Fate {
+    Fate::Failed(reply.unwrap_or(table::NO_ROUTE), rule.as_str())
 }

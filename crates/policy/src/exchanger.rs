@@ -16,6 +16,7 @@ const NO_DOMAIN: Rule = Rule::named("exchanger.no-domain");
 const UNUSABLE: Rule = Rule::named("exchanger.unusable");
 const LOOP: Rule = Rule::named("exchanger.loop");
 const UNKNOWN: Rule = Rule::named("exchanger.unknown");
+const NO_ADDRESS: Rule = Rule::named("exchanger.no-address");
 
 /// Most hosts tried for one domain in one attempt: a zone with thousands of records must not keep a worker busy
 /// for a day. RFC 5321 section 5.1 asks for at least two.
@@ -86,6 +87,12 @@ pub fn candidates(domain: &Domain, answer: &Fact<MxAnswer>, seed: u64, rules: &R
         }
         Fact::Known(MxAnswer::Records(records)) => of_records(domain, records, seed, rules),
     }
+}
+
+/// Says what becomes of mail for a domain of whose hosts DNS has said that none has an address: waiting does not
+/// change it (RFC 5321 section 5.1).
+pub fn without_address(domain: &Domain) -> Verdict<Candidates> {
+    nobody(NO_ADDRESS, table::NO_ROUTE, domain)
 }
 
 fn nobody(rule: Rule, reply: Reply, domain: &Domain) -> Verdict<Candidates> {

@@ -14,6 +14,7 @@ const HOSTED: Rule = Rule::named("route.hosted");
 const FIXED: Rule = Rule::named("route.fixed");
 const EXCHANGERS: Rule = Rule::named("route.exchangers");
 const LITERAL: Rule = Rule::named("route.literal");
+const NO_POSTMASTER: Rule = Rule::named("route.no-postmaster");
 const LITERAL_DENIED: Rule = Rule::named("route.literal-denied");
 
 /// Where a recipient's mail goes next. Recipients with the same one can share a transaction.
@@ -63,6 +64,12 @@ fn postmaster_of(domain: &Domain, rules: &Rules) -> Option<Mailbox> {
             Some(Mailbox::new(local_part, Host::Domain(domain.clone())))
         }
     }
+}
+
+/// Says what becomes of mail for a path that [`addressee`] knows nobody for: `<postmaster>`, and no domain is
+/// hosted here any more.
+pub fn no_addressee() -> Verdict<NextHop> {
+    Verdict::decide(NextHop::Nowhere, NO_POSTMASTER, "no domain is hosted here").saying(table::NO_SUCH_USER)
 }
 
 /// Says where a mailbox's mail goes next: to a destination of ours, else by the most specific route, else to the

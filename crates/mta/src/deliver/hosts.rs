@@ -4,9 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use gatepost_mail::Domain;
-use gatepost_mail::reply::table;
 use gatepost_policy::Fact;
-use gatepost_policy::exchanger::{Candidates, candidates};
+use gatepost_policy::exchanger::{Candidates, candidates, without_address};
 use gatepost_policy::rules::Endpoint;
 
 use super::connect::{Candidate, Lasting, NoLine, Place, name_of, open};
@@ -17,8 +16,6 @@ use crate::office::Current;
 
 /// Most addresses tried in one attempt: each may take a connect time-out.
 const MOST_ADDRESSES: usize = 10;
-/// The rule by which mail fails whose exchangers have no address.
-const NO_ADDRESS: &str = "exchanger.no-address";
 
 /// The hosts of a site in the order to try them. Names are looked up when their turn comes.
 pub(super) struct Hosts<'a> {
@@ -122,10 +119,11 @@ impl<'a> Hosts<'a> {
             return NoLine::for_now(next_hop, "no host is left to try");
         }
         let no_line = NoLine::for_now(next_hop, "none of its hosts has an address");
-        match self.site.target {
-            // DNS has answered all questions: this does not change by waiting (RFC 5321 section 5.1).
-            Target::Exchangers(_) => {
-                NoLine { reply: Some(table::NO_ROUTE), lasting: Lasting::ForGood(NO_ADDRESS), ..no_line }
+        match &self.site.target {
+            // DNS has answered all questions.
+            Target::Exchangers(domain) => {
+                let verdict = without_address(domain);
+                NoLine { reply: verdict.reply, lasting: Lasting::ForGood(verdict.rule.as_str()), ..no_line }
             }
             // Our operator has named this one: that is a mistake to be mended.
             Target::Maildir(_) | Target::Lmtp(_) | Target::Smtp(_) | Target::Literal(_) => no_line,
