@@ -49,7 +49,8 @@ fn one(source: &Source, fault: &Fault) -> String {
     if !fault.mend.is_empty() {
         let _ = writeln!(told, " {:gutter$} = mend: {}", "", fault.mend);
     }
-    told
+    // Values of the file stand in these words, and a terminal would obey what they hold.
+    told.replace(|letter: char| letter.is_control() && letter != '\n', "?")
 }
 
 /// One line of the file with a mark below it.
@@ -113,6 +114,15 @@ error: unknown key `hostnam`
    = mend: write `hostname`
 ";
         assert_eq!(text(&source, &[fault]), want);
+    }
+
+    #[test]
+    fn a_terminal_obeys_nothing_that_the_file_says() {
+        let source = Source::new("a.toml", "a = \"x\"\n");
+        let fault = Fault::error("no \u{1b}[2J").at(Some(4..7), "a\tb\r").mend("\u{7}");
+        let told = text(&source, &[fault]);
+        assert!(told.starts_with("error: no ?[2J\n") && told.contains("^^^ a?b?\n"), "{told}");
+        assert!(told.ends_with("mend: ?\n"), "{told}");
     }
 
     #[test]

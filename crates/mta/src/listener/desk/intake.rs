@@ -68,12 +68,12 @@ impl<S: Spool, D: Directory> Desk<S, D> {
     /// One piece of content.
     pub(in crate::listener) async fn content(&mut self, piece: &[u8]) {
         let adds = self.visit.service == Service::Submission;
-        let hostname = self.current.rules().hostname.clone();
+        let current = self.current.clone();
         let Some(intake) = self.transaction.as_mut().and_then(|open| open.intake.as_mut()) else { return };
         if intake.wrong.is_some() {
             return;
         }
-        if let Err(error) = intake.take(piece, adds.then_some(&hostname)).await {
+        if let Err(error) = intake.take(piece, adds.then_some(&current.rules().hostname)).await {
             intake.wrong = Some(reply_to(&error));
             let hint = "the message was refused for now; look at the disk under data-dir";
             self.tell(What::Trouble { part: "spool", cause: error.to_string(), hint });
