@@ -63,6 +63,7 @@ const PURE_MAY_USE: &[&str] = &[
     "hmac",
     "idna",
     "md-5",
+    "md4",
     "memchr",
     "pbkdf2",
     "sha1",

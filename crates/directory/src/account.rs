@@ -1,9 +1,10 @@
 //! An account, and the words for making and changing one.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
-use gatepost_mail::{AddressError, Domain, Mailbox, Timestamp};
+use gatepost_mail::{AddressError, Domain, Mailbox, Network, Timestamp};
 use gatepost_sasl::{Mechanism, Secret, prepare};
 
 /// Somebody, or something, that may log in and receive mail. Holds no secret.
@@ -16,9 +17,69 @@ pub struct Account {
     pub(crate) mechanisms: Vec<Mechanism>,
     pub(crate) created: Timestamp,
     pub(crate) password_changed: Timestamp,
+    pub(crate) only_by: Vec<Mechanism>,
+    pub(crate) bound_since: Option<Timestamp>,
+    pub(crate) device: Option<Device>,
+}
+
+/// A device's own password for an account: it logs in as `ada%printer@example.org`, or by PLAIN and LOGIN with the account's
+/// name, and may do less than the account. It serves for sending only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Its name within the account, as in `printer`.
+    pub label: String,
+    /// When it ends.
+    pub expires: Option<Timestamp>,
+    /// From where it may log in; empty means from anywhere.
+    pub networks: Vec<Network>,
+    /// What it may send as; empty means all that the account may.
+    pub senders: Vec<SendsAs>,
+    /// How many messages it may send in a day, beside the limits of the account.
+    pub messages_per_day: Option<NonZeroU32>,
+    /// By which mechanisms it may log in; empty means all that are offered.
+    pub mechanisms: Vec<Mechanism>,
+    /// When it was added.
+    pub created: Timestamp,
+    /// When it last logged in, and from where.
+    pub last_use: Option<(Timestamp, Network)>,
 }
 
 impl Account {
+    /// An account that a source other than the embedded one knows: active, sending as itself.
+    pub(crate) fn of(mailbox: Mailbox) -> Self {
+        let never = Timestamp::from_micros(0);
+        Self {
+            name: mailbox.folded(),
+            mailbox,
+            state: AccountState::Active,
+            sends_as: Vec::new(),
+            mechanisms: Vec::new(),
+            created: never,
+            password_changed: never,
+            only_by: Vec::new(),
+            bound_since: None,
+            device: None,
+        }
+    }
+
+    /// The mechanisms that the operator restricted this account to; empty means all that are offered.
+    #[must_use]
+    pub fn only_by(&self) -> &[Mechanism] {
+        &self.only_by
+    }
+
+    /// Since when it has been seen to bind its logins to the TLS channel; for the ratchet.
+    #[must_use]
+    pub fn bound_since(&self) -> Option<Timestamp> {
+        self.bound_since
+    }
+
+    /// The device whose password was used, where the login name says so.
+    #[must_use]
+    pub fn device(&self) -> Option<&Device> {
+        self.device.as_ref()
+    }
+
     /// The account's one name: its address in lower case, the domain in ASCII.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -3,10 +3,13 @@
 use std::io;
 use std::path::PathBuf;
 
-use gatepost_mail::Mailbox;
-use gatepost_sasl::{CramSecret, PasswordCheck, ScramHash, ScramVerifier, Secret, VerifierError};
+use gatepost_mail::{Mailbox, Network, Timestamp};
+use gatepost_sasl::{
+    CramSecret, DigestSecret, Freshness, Mechanism, NtHash, OauthOneKeys, PasswordCheck, ScramHash,
+    ScramVerifier, Secret, TokenCheck, VerifierError,
+};
 
-use crate::Account;
+use crate::{Account, ClientCertificate, GssSession, RelayStart, Relayed};
 
 /// Where accounts live.
 ///
@@ -39,7 +42,72 @@ pub trait Directory: Send + Sync + 'static {
         user: &str,
     ) -> impl Future<Output = Result<Option<CramSecret>, DirectoryError>> + Send;
 
-    /// The account with this login name, suspended ones included.
+    /// The user's secret of this realm, if the account opted in to DIGEST-MD5 and may log in. The secret is for the name as it is
+    /// spelt here.
+    fn digest_secret(
+        &self,
+        user: &str,
+        realm: &str,
+    ) -> impl Future<Output = Result<Option<DigestSecret>, DirectoryError>> + Send;
+
+    /// The user's NT hash, if the account opted in to NTLM and may log in.
+    fn nt_hash(&self, user: &str) -> impl Future<Output = Result<Option<NtHash>, DirectoryError>> + Send;
+
+    /// Whether this bearer token is good for sending mail here, and whose it is. `user` is whom the client says it is: a token
+    /// of somebody else is refused. Never [`TokenCheck::Unavailable`]: that is an error here.
+    fn check_token(
+        &self,
+        user: Option<&str>,
+        token: Secret,
+    ) -> impl Future<Output = Result<TokenCheck, DirectoryError>> + Send;
+
+    /// The secrets of an OAuth 1 credential whose account may log in.
+    fn oauth_one_keys(
+        &self,
+        consumer: &str,
+        token: &str,
+    ) -> impl Future<Output = Result<Option<OauthOneKeys>, DirectoryError>> + Send;
+
+    /// Whether a nonce of OAuth 1 is new; it is used from now on, over restarts too. `now` says which old ones may be forgotten.
+    fn oauth_one_nonce(
+        &self,
+        nonce: &OauthOneNonce<'_>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Freshness, DirectoryError>> + Send;
+
+    /// The login name that a TLS client certificate stands for.
+    fn certificate_user(
+        &self,
+        certificate: &ClientCertificate,
+    ) -> impl Future<Output = Result<Option<String>, DirectoryError>> + Send;
+
+    /// The login name that a Kerberos principal (`ada@REALM`) stands for.
+    fn principal_user(
+        &self,
+        principal: &str,
+    ) -> impl Future<Output = Result<Option<String>, DirectoryError>> + Send;
+
+    /// A context of the Kerberos library for one exchange, as a server; none where no source knows Kerberos.
+    fn gss(&self) -> impl Future<Output = Result<Option<GssSession>, DirectoryError>> + Send;
+
+    /// Hands a whole exchange to a server that runs it for us (Dovecot); none where we run this mechanism ourselves.
+    fn relay(
+        &self,
+        start: RelayStart,
+    ) -> impl Future<Output = Result<Option<Relayed>, DirectoryError>> + Send;
+
+    /// Whether this account has logged in from this network within the time that is remembered.
+    fn knows_network(
+        &self,
+        account: &str,
+        network: Network,
+    ) -> impl Future<Output = Result<bool, DirectoryError>> + Send;
+
+    /// Remembers a login: last use, network, and (for the ratchet) a bound channel.
+    fn logged_in(&self, note: &LoginNote) -> impl Future<Output = Result<(), DirectoryError>> + Send;
+
+    /// The account with this login name, suspended ones included. A login name of one of its devices
+    /// (`ada%printer@example.org`) gives the account with that [`Account::device`].
     fn account(&self, user: &str) -> impl Future<Output = Result<Option<Account>, DirectoryError>> + Send;
 
     /// Whether the account may send as this mailbox: its own address, one that it was given, or one in a domain that
@@ -54,6 +122,34 @@ pub trait Directory: Send + Sync + 'static {
     fn mailbox_exists(&self, mailbox: &Mailbox) -> impl Future<Output = Result<bool, DirectoryError>> + Send;
 }
 
+/// A nonce of an OAuth 1 login (RFC 5849 section 3.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OauthOneNonce<'a> {
+    /// `oauth_consumer_key`.
+    pub consumer: &'a str,
+    /// `oauth_token`.
+    pub token: &'a str,
+    /// `oauth_nonce`.
+    pub nonce: &'a str,
+    /// `oauth_timestamp`, seconds since 1970.
+    pub timestamp: u64,
+}
+
+/// A login that succeeded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginNote {
+    /// Whose: [`Account::name`].
+    pub account: String,
+    /// Which device's password was used, where it was one.
+    pub device: Option<String>,
+    /// From where.
+    pub network: Network,
+    /// How.
+    pub mechanism: Mechanism,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// The answer is not known. Never to be taken for a no.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -61,6 +157,14 @@ pub enum DirectoryError {
     /// More logins wait already than are let wait. The client may try again in a few seconds.
     #[error("too many logins are waiting for their passwords to be checked")]
     Busy,
+    /// A source of accounts on the network or in another process cannot be asked, or answers nonsense.
+    #[error("the account source {source_name} cannot be asked: {cause}")]
+    Source {
+        /// Its name in the configuration.
+        source_name: String,
+        /// What is wrong. Holds no secret.
+        cause: String,
+    },
     /// The store cannot be asked; the operator must see to it.
     #[error("the directory is unavailable: {0}")]
     Unavailable(#[from] StoreFault),

@@ -33,16 +33,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use gatepost_mail::Mailbox;
+use gatepost_mail::{Mailbox, Network, Timestamp};
 use gatepost_sasl::limits::{ITERATIONS_DEFAULT, PASSWORD_OCTETS_MOST};
-use gatepost_sasl::{CramSecret, PasswordCheck, ScramHash, ScramVerifier, Secret};
+use gatepost_sasl::{CramSecret, Freshness, PasswordCheck, ScramHash, ScramVerifier, Secret};
 
 pub use accounts::AccountError;
 pub use pool::PasswordLoad;
 
 use crate::account::{domain_pattern, login_key};
 use crate::limits::{PASSWORD_QUEUE_PER_THREAD, PASSWORD_THREADS_MOST};
-use crate::{Account, Directory, DirectoryError, StoreFault};
+use crate::{Account, DirectoryError, Known, LoginNote, OauthOneNonce, Source, StoreFault};
 use hash::{PasswordHash, Scratch};
 use keys::{Keys, Sealed};
 use pool::Pool;
@@ -103,62 +103,71 @@ impl Embedded {
         self.pool.load()
     }
 
-    fn verifier(&self, user: &str, hash: ScramHash) -> Result<ScramVerifier, StoreFault> {
-        // Made for everybody, so that having none costs no more than having one.
-        let fake = ScramVerifier::fake(hash, user, self.keys.decoy(), ITERATIONS_DEFAULT);
-        let Some(key) = login_key(user) else { return Ok(fake) };
-        let Some(text) = self.store.credential(&key, Kind::scram(hash))? else { return Ok(fake) };
-        let damaged = || StoreFault::Record { account: key.clone(), what: hash.name() };
+    fn verifier(&self, key: &str, hash: ScramHash) -> Result<Option<ScramVerifier>, StoreFault> {
+        let Some(text) = self.store.credential(key, Kind::scram(hash))? else { return Ok(None) };
+        let damaged = || StoreFault::Record { account: key.to_owned(), what: hash.name() };
         let text = std::str::from_utf8(text.expose()).map_err(|_| damaged())?;
-        ScramVerifier::from_text(text).map_err(|_| damaged())
+        ScramVerifier::from_text(text).map(Some).map_err(|_| damaged())
     }
 
-    fn secret(&self, user: &str) -> Result<Option<CramSecret>, StoreFault> {
-        let key = login_key(user).unwrap_or_default();
-        match self.store.credential(&key, Kind::CramMd5)? {
-            Some(sealed) => {
-                let opened = self.keys.open(&key, Sealed::from(sealed));
-                let damaged = StoreFault::Record { account: key, what: "CRAM-MD5" };
-                Ok(Some(CramSecret::new(opened.ok_or(damaged)?)))
-            }
-            None => {
-                self.keys.open_decoy();
-                Ok(None)
-            }
-        }
+    fn secret(&self, key: &str) -> Result<Option<CramSecret>, StoreFault> {
+        let Some(sealed) = self.store.credential(key, Kind::CramMd5)? else { return Ok(None) };
+        let opened = self.keys.open(key, Sealed::from(sealed));
+        let damaged = StoreFault::Record { account: key.to_owned(), what: "CRAM-MD5" };
+        Ok(Some(CramSecret::new(opened.ok_or(damaged)?)))
+    }
+
+    /// What was found for a login name; without anything found, whether there is such an account at all.
+    fn known<T>(&self, key: &str, found: Option<T>) -> Result<Known<Option<T>>, DirectoryError> {
+        let here = found.is_some() || self.store.exists(key)?;
+        Ok(if here { Known::Here(found) } else { Known::Elsewhere })
     }
 }
 
-impl Directory for Embedded {
-    async fn check_password(&self, user: &str, password: Secret) -> Result<PasswordCheck, DirectoryError> {
+impl Source for Embedded {
+    async fn check_password(
+        &self,
+        user: &str,
+        password: &Secret,
+    ) -> Result<Known<PasswordCheck>, DirectoryError> {
         // Nobody has such a password. Exchanges refuse it already; here it would make the queue's memory unbounded.
         if password.expose().len() > PASSWORD_OCTETS_MOST {
-            return Ok(PasswordCheck::Wrong);
+            return Ok(Known::Here(PasswordCheck::Wrong));
         }
-        let (store, key) = (Arc::clone(&self.store), login_key(user));
-        let work = move |scratch: &mut Scratch| check(&store, key.as_deref(), &password, scratch);
+        let Some(key) = login_key(user) else { return Ok(Known::Elsewhere) };
+        let (store, password) = (Arc::clone(&self.store), password.clone());
+        let work = move |scratch: &mut Scratch| check(&store, &key, &password, scratch);
         Ok(self.pool.run(work).await??)
     }
 
-    async fn scram_verifier(&self, user: &str, hash: ScramHash) -> Result<ScramVerifier, DirectoryError> {
-        Ok(self.verifier(user, hash)?)
+    async fn scram_verifier(
+        &self,
+        user: &str,
+        hash: ScramHash,
+    ) -> Result<Known<Option<ScramVerifier>>, DirectoryError> {
+        let Some(key) = login_key(user) else { return Ok(Known::Elsewhere) };
+        let found = self.verifier(&key, hash)?;
+        self.known(&key, found)
     }
 
-    async fn cram_secret(&self, user: &str) -> Result<Option<CramSecret>, DirectoryError> {
-        Ok(self.secret(user)?)
+    async fn cram_secret(&self, user: &str) -> Result<Known<Option<CramSecret>>, DirectoryError> {
+        let Some(key) = login_key(user) else { return Ok(Known::Elsewhere) };
+        let found = self.secret(&key)?;
+        self.known(&key, found)
     }
 
-    async fn account(&self, user: &str) -> Result<Option<Account>, DirectoryError> {
-        match login_key(user) {
-            Some(key) => Ok(self.store.account(&key)?),
-            None => Ok(None),
-        }
+    async fn account(&self, user: &str) -> Result<Known<Account>, DirectoryError> {
+        let Some(key) = login_key(user) else { return Ok(Known::Elsewhere) };
+        Ok(self.store.account(&key)?.map_or(Known::Elsewhere, Known::Here))
     }
 
-    async fn owns(&self, account: &str, mailbox: &Mailbox) -> Result<bool, DirectoryError> {
-        let Some(key) = login_key(account) else { return Ok(false) };
+    async fn owns(&self, account: &str, mailbox: &Mailbox) -> Result<Known<bool>, DirectoryError> {
+        let Some(key) = login_key(account) else { return Ok(Known::Elsewhere) };
         let domain = mailbox.domain().map(domain_pattern);
-        Ok(self.store.owns(&key, &mailbox.folded(), domain.as_deref())?)
+        if self.store.owns(&key, &mailbox.folded(), domain.as_deref())? {
+            return Ok(Known::Here(true));
+        }
+        Ok(if self.store.exists(&key)? { Known::Here(false) } else { Known::Elsewhere })
     }
 
     async fn mailbox_exists(&self, mailbox: &Mailbox) -> Result<bool, DirectoryError> {
@@ -166,29 +175,63 @@ impl Directory for Embedded {
     }
 }
 
-/// On a password thread: one look-up and one argon2 run, whoever the user is.
+/// What [`Directories`](crate::Directories) needs beside the accounts: work for nobody, and a memory of logins.
+impl Embedded {
+    /// What a password of a user costs whom no source knows.
+    pub(crate) async fn spend_on_nobody(&self, password: Secret) -> Result<PasswordCheck, DirectoryError> {
+        if password.expose().len() <= PASSWORD_OCTETS_MOST {
+            let work = move |scratch: &mut Scratch| PasswordHash::of_nobody().matches(&password, scratch);
+            self.pool.run(work).await??;
+        }
+        Ok(PasswordCheck::Wrong)
+    }
+
+    /// A verifier that looks real, is always the same, and fits no password.
+    pub(crate) fn fake_verifier(&self, user: &str, hash: ScramHash) -> ScramVerifier {
+        ScramVerifier::fake(hash, user, self.keys.decoy(), ITERATIONS_DEFAULT)
+    }
+
+    /// The work of opening a sealed secret, for those who have none.
+    pub(crate) fn open_nothing<T>(&self) -> Option<T> {
+        self.keys.open_decoy();
+        None
+    }
+
+    pub(crate) fn use_nonce(
+        &self,
+        _nonce: &OauthOneNonce<'_>,
+        _now: Timestamp,
+    ) -> Result<Freshness, StoreFault> {
+        Ok(Freshness::Used)
+    }
+
+    pub(crate) fn knows_network(&self, _account: &str, _network: Network) -> Result<bool, StoreFault> {
+        Ok(false)
+    }
+
+    pub(crate) fn note_login(&self, _note: &LoginNote) -> Result<(), StoreFault> {
+        Ok(())
+    }
+}
+
+/// On a password thread: one look-up and one argon2 run for a known user. For an unknown one the run is the caller's to make.
 fn check(
     store: &Store,
-    key: Option<&str>,
+    key: &str,
     password: &Secret,
     scratch: &mut Scratch,
-) -> Result<PasswordCheck, StoreFault> {
-    let key = key.unwrap_or_default();
-    let stored = match store.credential(key, Kind::Password)? {
-        Some(text) => {
-            let damaged = StoreFault::Record { account: key.to_owned(), what: "password" };
-            Some(PasswordHash::from_text(&text).ok_or(damaged)?)
+) -> Result<Known<PasswordCheck>, StoreFault> {
+    let Some(text) = store.credential(key, Kind::Password)? else {
+        if !store.exists(key)? {
+            return Ok(Known::Elsewhere);
         }
-        None => None,
+        PasswordHash::of_nobody().matches(password, scratch)?;
+        return Ok(Known::Here(PasswordCheck::Wrong));
     };
-    match stored {
-        Some(hash) if hash.matches(password, scratch)? => Ok(PasswordCheck::Right),
-        Some(_) => Ok(PasswordCheck::Wrong),
-        None => {
-            PasswordHash::of_nobody().matches(password, scratch)?;
-            Ok(PasswordCheck::Wrong)
-        }
-    }
+    let damaged = StoreFault::Record { account: key.to_owned(), what: "password" };
+    let hash = PasswordHash::from_text(&text).ok_or(damaged)?;
+    let right = hash.matches(password, scratch)?;
+    Ok(Known::Here(if right { PasswordCheck::Right } else { PasswordCheck::Wrong }))
 }
 
 impl fmt::Debug for Embedded {

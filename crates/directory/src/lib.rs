@@ -1,6 +1,6 @@
 //! Accounts: who may log in, what they may send as, and which mailboxes exist.
 //!
-//! [`Directory`] is what a mail server asks. [`Embedded`] is the engine that needs no other program: a SQLite database
+//! [`Directory`] is what a mail server asks; [`Directories`] answers from one [`Source`] or several, in their order. [`Embedded`] is the source that needs no other program: a SQLite database
 //! in the data folder, changed by the `gatepost account` commands while the server runs.
 //!
 //! What this crate does *not* do: it runs no SASL exchange (that is `gatepost-sasl`), counts no failures and locks nobody
@@ -18,16 +18,19 @@
 //! # Example
 //!
 //! ```
-//! use gatepost_directory::{Directory, Embedded, EmbeddedSettings, NewAccount};
+//! use std::sync::Arc;
+//!
+//! use gatepost_directory::{Directories, Directory, Embedded, EmbeddedSettings, NewAccount};
 //! use gatepost_mail::{Mailbox, Timestamp};
 //! use gatepost_sasl::{PasswordCheck, Secret};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let data_dir = tempfile::tempdir()?;
-//! let directory = Embedded::open(data_dir.path(), EmbeddedSettings::default())?;
-//! directory.add(&NewAccount::new("ada@gatepost.example", Secret::new("pencil"), Timestamp::from_micros(0)))?;
+//! let accounts = Arc::new(Embedded::open(data_dir.path(), EmbeddedSettings::default())?);
+//! accounts.add(&NewAccount::new("ada@gatepost.example", Secret::new("pencil"), Timestamp::from_micros(0)))?;
 //!
+//! let directory = Directories::embedded(accounts);
 //! let check = directory.check_password("Ada@Gatepost.Example", Secret::new("pencil")).await?;
 //! assert_eq!(check, PasswordCheck::Right);
 //! assert!(directory.mailbox_exists(&Mailbox::parse("ada@gatepost.example")?).await?);
@@ -38,12 +41,32 @@
 pub mod limits;
 
 mod account;
+mod certificate;
+mod directories;
 mod directory;
+mod dovecot;
 mod embedded;
+mod helper;
+mod ldap;
+mod oauth;
+mod relay;
+mod source;
+mod sql;
 
 #[cfg(test)]
 mod contract;
 
-pub use account::{Account, AccountState, NameFault, NewAccount, PasswordChange, SendsAs, SendsAsError};
-pub use directory::{Directory, DirectoryError, StoreFault};
+pub use account::{
+    Account, AccountState, Device, NameFault, NewAccount, PasswordChange, SendsAs, SendsAsError,
+};
+pub use certificate::{ClientCertificate, Vouched};
+pub use directories::{Directories, Engine, Place};
+pub use directory::{Directory, DirectoryError, LoginNote, OauthOneNonce, StoreFault};
+pub use dovecot::Dovecot;
 pub use embedded::{AccountError, Embedded, EmbeddedSettings, PasswordLoad};
+pub use helper::{GssSession, Helper};
+pub use ldap::Ldap;
+pub use oauth::Oauth;
+pub use relay::{RelayStart, Relayed, RelayedExchange};
+pub use source::{Known, Source};
+pub use sql::Sql;

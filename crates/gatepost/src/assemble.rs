@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use gatepost_directory::Embedded as Accounts;
+use gatepost_directory::Directories as Accounts;
 use gatepost_mail::Octets;
 use gatepost_mta::settings::TlsFiles;
 use gatepost_mta::{Events, Parts, Server, Settings, What};
@@ -60,7 +60,7 @@ impl Running {
         stream: Option<Stream>,
     ) -> Result<Self, Failure> {
         let Configuration { settings, data_dir } = configuration;
-        let directory = Arc::new(place::accounts(configuration)?);
+        let directory = Arc::new(place::directories(configuration)?);
         let (spool, recovery) = open_spool(settings, data_dir)?;
         // From here on data-dir is ours: nobody else holds the spool's lock.
         let socket = ControlSocket::open(data_dir)

@@ -19,6 +19,7 @@ pub mod header;
 mod hello;
 mod id;
 mod local_part;
+mod network;
 pub mod notice;
 mod path;
 mod principal;
@@ -36,6 +37,7 @@ pub use envelope::{
 pub use hello::Hello;
 pub use id::{IdError, SessionId, SpoolId};
 pub use local_part::LocalPart;
+pub use network::Network;
 pub use path::{ForwardPath, ReversePath};
 pub use principal::Principal;
 pub use reply::{EnhancedStatus, Reply, ReplyCode};

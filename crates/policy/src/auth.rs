@@ -38,10 +38,10 @@ pub fn offered_after_tls(service: Service, rules: &Rules) -> Vec<Mechanism> {
 fn works_on(mechanism: Mechanism, channel: Channel, rules: &Rules) -> bool {
     match channel {
         Channel::Encrypted => true,
-        Channel::Clear if mechanism.needs_channel_binding() => false,
-        Channel::Clear if mechanism.reveals_password() => {
+        Channel::Clear if matches!(mechanism, Mechanism::Plain | Mechanism::Login) => {
             rules.auth.plaintext_without_tls == PlaintextWithoutTls::Allowed
         }
+        Channel::Clear if mechanism.needs_tls() => false,
         Channel::Clear => true,
     }
 }

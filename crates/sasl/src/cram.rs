@@ -73,7 +73,7 @@ impl Server {
                 Turn::Failed(Failure::Rejected)
             }
             Answer::Cram(Lookup::Unavailable) => Turn::Failed(Failure::Unavailable),
-            Answer::Password(_) | Answer::Scram(_) => Turn::Failed(Failure::Misused),
+            other => other.misfit(),
         }
     }
 }
@@ -122,7 +122,7 @@ impl Client {
     pub(crate) fn receive(self, challenge: &[u8]) -> ClientTurn<Self> {
         match self {
             Self::Challenge(login) => {
-                let proof = proof(login.password(), challenge);
+                let proof = proof(&login.password(), challenge);
                 let digits: String = proof.expose().iter().map(|octet| format!("{octet:02x}")).collect();
                 let response = Secret::joined(&[login.username().as_bytes(), b" ", digits.as_bytes()]);
                 ClientTurn::Respond(response, Self::Said)

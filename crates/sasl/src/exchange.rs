@@ -4,6 +4,7 @@
 //! an ended exchange has no state left, so what was said cannot be said again.
 
 pub(crate) mod client;
+pub(crate) mod gss;
 pub(crate) mod server;
 
 /// Whom an exchange has proved, and for whom they want to act.
@@ -16,6 +17,11 @@ pub struct Identity {
 impl Identity {
     pub(crate) fn new(authentication: String, authorization: Option<String>) -> Self {
         Self { authentication, authorization }
+    }
+
+    /// The same, by the name that the directory knows the user under.
+    pub(crate) fn known_as(self, authentication: String) -> Self {
+        Self { authentication, ..self }
     }
 
     /// The user whose password was proved, prepared but in the case that was typed.

@@ -2,7 +2,7 @@
 
 use hmac::{EagerHash, Hmac, KeyInit, Mac};
 use sha1::Sha1;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512};
 
 use crate::Secret;
 
@@ -13,11 +13,13 @@ pub enum ScramHash {
     Sha1,
     /// SHA-256, 32 octets: RFC 7677.
     Sha256,
+    /// SHA-512, 64 octets: SCRAM-SHA-512 of the registry.
+    Sha512,
 }
 
 impl ScramHash {
     /// Every hash, the weaker first.
-    pub const ALL: [Self; 2] = [Self::Sha1, Self::Sha256];
+    pub const ALL: [Self; 3] = [Self::Sha1, Self::Sha256, Self::Sha512];
 
     /// The name of the mechanism without `-PLUS`, which is also the scheme of stored verifiers.
     #[must_use]
@@ -25,6 +27,7 @@ impl ScramHash {
         match self {
             Self::Sha1 => "SCRAM-SHA-1",
             Self::Sha256 => "SCRAM-SHA-256",
+            Self::Sha512 => "SCRAM-SHA-512",
         }
     }
 
@@ -40,6 +43,7 @@ impl ScramHash {
         match self {
             Self::Sha1 => 20,
             Self::Sha256 => 32,
+            Self::Sha512 => 64,
         }
     }
 
@@ -48,6 +52,7 @@ impl ScramHash {
         match self {
             Self::Sha1 => Secret::new(Sha1::digest(octets).to_vec()),
             Self::Sha256 => Secret::new(Sha256::digest(octets).to_vec()),
+            Self::Sha512 => Secret::new(Sha512::digest(octets).to_vec()),
         }
     }
 
@@ -56,6 +61,7 @@ impl ScramHash {
         match self {
             Self::Sha1 => hmac::<Sha1>(key, pieces),
             Self::Sha256 => hmac::<Sha256>(key, pieces),
+            Self::Sha512 => hmac::<Sha512>(key, pieces),
         }
     }
 
@@ -65,6 +71,7 @@ impl ScramHash {
         match self {
             Self::Sha1 => pbkdf2::pbkdf2_hmac::<Sha1>(password, salt, iterations, &mut salted),
             Self::Sha256 => pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, iterations, &mut salted),
+            Self::Sha512 => pbkdf2::pbkdf2_hmac::<Sha512>(password, salt, iterations, &mut salted),
         }
         Secret::new(salted)
     }
@@ -88,6 +95,22 @@ pub(crate) fn hmac<D: EagerHash + Digest>(key: &[u8], pieces: &[&[u8]]) -> Secre
         mac.update(piece);
     }
     Secret::new(mac.finalize().into_bytes().to_vec())
+}
+
+/// MD5, for what is defined with it.
+pub(crate) fn md5(octets: &[u8]) -> Secret {
+    Secret::new(md5::Md5::digest(octets).to_vec())
+}
+
+/// MD4 of a password in UTF-16, little end first.
+pub(crate) fn nt_hash(password: &Secret) -> Secret {
+    let mut wide = Vec::with_capacity(2 * password.expose().len());
+    match std::str::from_utf8(password.expose()) {
+        Ok(text) => text.encode_utf16().for_each(|unit| wide.extend_from_slice(&unit.to_le_bytes())),
+        Err(_) => password.expose().iter().for_each(|octet| wide.extend_from_slice(&[*octet, 0])),
+    }
+    let wide = Secret::new(wide);
+    Secret::new(md4::Md4::digest(wide.expose()).to_vec())
 }
 
 #[cfg(test)]

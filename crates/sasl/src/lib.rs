@@ -26,7 +26,7 @@
 //!
 //! ```
 //! use gatepost_sasl::{
-//!     Answer, ClientContext, ClientExchange, ClientStep, Login, Lookup, Mechanism, Nonce, PlusOffer, ScramHash,
+//!     Answer, ClientContext, ClientExchange, ClientStep, Login, Lookup, Mechanism, Nonce, ScramHash,
 //!     ScramVerifier, Secret, ServerContext, ServerExchange, ServerQuestion, ServerStep,
 //! };
 //!
@@ -36,22 +36,16 @@
 //!
 //! let mut server = ServerExchange::begin(
 //!     Mechanism::ScramSha256,
-//!     ServerContext {
-//!         nonce: Nonce::from_random(&[1; 18]),
-//!         bindings: Vec::new(),
-//!         plus: PlusOffer::NotOffered,
-//!         host: "mail.gatepost.example".to_owned(),
-//!         time: "1700000000".to_owned(),
-//!     },
+//!     ServerContext::new(Nonce::from_random(&[1; 18]), "mail.gatepost.example", 1_700_000_000),
 //! );
 //! let mut client = ClientExchange::begin(
 //!     Mechanism::ScramSha256,
-//!     ClientContext {
-//!         login: Login::new("ada", Secret::new("pencil"))?,
-//!         nonce: Nonce::from_random(&[2; 18]),
-//!         bindings: Vec::new(),
-//!         plus: PlusOffer::NotOffered,
-//!     },
+//!     ClientContext::new(
+//!         Login::new("ada", Secret::new("pencil"))?,
+//!         Nonce::from_random(&[2; 18]),
+//!         "mail.gatepost.example",
+//!         1_700_000_000,
+//!     ),
 //! )?;
 //!
 //! let mut response = client.initial().ok_or("SCRAM clients speak first")?;
@@ -65,6 +59,7 @@
 //!         ServerStep::Challenge(challenge) => match client.receive(&challenge) {
 //!             ClientStep::Respond(next) => response = next,
 //!             ClientStep::Failed(failure) => return Err(failure.into()),
+//!             ClientStep::Ask(_) => return Err("only GSSAPI asks".into()),
 //!         },
 //!         ServerStep::Succeeded(identity) => break identity,
 //!         ServerStep::Ask(_) | ServerStep::Failed(_) => return Err("refused".into()),
@@ -79,13 +74,19 @@
 pub mod limits;
 pub mod prepare;
 
+mod bearer;
 mod binding;
 mod cram;
+mod digest;
 mod exchange;
+mod external;
+mod gssapi;
 mod hash;
 mod login;
 mod mechanism;
 mod nonce;
+mod ntlm;
+mod oauth_one;
 mod plain;
 mod scram;
 mod secret;
@@ -96,12 +97,14 @@ mod tests;
 
 pub use binding::{BindingKind, ChannelBinding};
 pub use exchange::client::{ClientContext, ClientExchange, ClientFailure, ClientStep, Login, LoginError};
+pub use exchange::gss::{GssAnswer, GssProgress, GssQuestion};
 pub use exchange::server::{
-    Answer, Failure, Lookup, PasswordCheck, ServerContext, ServerExchange, ServerQuestion, ServerStep,
+    Answer, Failure, Freshness, Lookup, NtlmVersions, OauthHelp, PasswordCheck, ServerContext,
+    ServerExchange, ServerQuestion, ServerStep, TokenCheck, TokenFault,
 };
 pub use exchange::{Identity, PlusOffer};
 pub use hash::ScramHash;
 pub use mechanism::{Mechanism, Strength, nearest, strongest};
 pub use nonce::Nonce;
 pub use secret::Secret;
-pub use verifier::{CramSecret, ScramVerifier, VerifierError};
+pub use verifier::{CramSecret, DigestSecret, NtHash, OauthOneKeys, ScramVerifier, VerifierError};

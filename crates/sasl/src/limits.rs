@@ -34,3 +34,9 @@ pub const ITERATIONS_MOST: u32 = 1_000_000;
 
 /// The longest word compared by [`nearest`](crate::nearest), in octets. RFC 4422 section 3.1 gives names 20.
 pub const MECHANISM_NAME_OCTETS_MOST: usize = 32;
+
+/// The longest bearer token, in octets: what a message can carry beside the names.
+pub const TOKEN_OCTETS_MOST: usize = 8_192;
+
+/// How far the time of an OAUTH10A login may be from ours, in seconds either way. Nonces are remembered for as long.
+pub const OAUTH_ONE_WINDOW_SECONDS: u64 = 300;

@@ -2,8 +2,7 @@
 
 use crate::{ChannelBinding, ScramHash, limits};
 
-/// A SASL mechanism that both sides of this crate speak, in the order in which a client should prefer them: the last is
-/// best.
+/// A SASL mechanism, in the order in which a client should prefer them: the last is best.
 ///
 /// A bound channel outranks a better hash, since it is what a man in the middle cannot get around.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,16 +11,36 @@ pub enum Mechanism {
     Login,
     /// PLAIN: RFC 4616.
     Plain,
+    /// NTLM: [MS-NLMP] in the dress of [MS-SMTPNTLM].
+    Ntlm,
+    /// "MD5": no mechanism of any registry; the CRAM-MD5 exchange under a name of ours, for operators who ask for it.
+    Md5,
     /// CRAM-MD5: RFC 2195.
     CramMd5,
+    /// DIGEST-MD5: RFC 2831, `qop=auth` only.
+    DigestMd5,
+    /// XOAUTH2: Google's, what mail programs use.
+    Xoauth2,
+    /// OAUTH10A: RFC 7628 with the signatures of RFC 5849.
+    Oauth10a,
+    /// OAUTHBEARER: RFC 7628.
+    Oauthbearer,
     /// SCRAM-SHA-1: RFC 5802.
     ScramSha1,
     /// SCRAM-SHA-256: RFC 7677.
     ScramSha256,
+    /// SCRAM-SHA-512: the same with SHA-512.
+    ScramSha512,
+    /// GSSAPI: RFC 4752, Kerberos 5.
+    Gssapi,
     /// SCRAM-SHA-1-PLUS: RFC 5802, bound to the TLS channel.
     ScramSha1Plus,
     /// SCRAM-SHA-256-PLUS: RFC 7677, bound to the TLS channel.
     ScramSha256Plus,
+    /// SCRAM-SHA-512-PLUS: the same with SHA-512.
+    ScramSha512Plus,
+    /// EXTERNAL: RFC 4422 appendix A, the TLS client certificate.
+    External,
 }
 
 /// What an onlooker or a false server learns from a mechanism; better ones are greater.
@@ -29,9 +48,11 @@ pub enum Mechanism {
 pub enum Strength {
     /// The password crosses the wire: only TLS protects it, and the server sees it.
     Revealing,
-    /// The password stays at home, but an onlooker can try passwords quickly, and the server proves nothing.
+    /// The password stays at home, but an onlooker can try passwords quickly.
     Challenge,
-    /// Both sides prove themselves; guessing from what was seen is slow.
+    /// A token that ends by itself crosses the wire, or signs the login; the password is not in the game.
+    Token,
+    /// Both sides prove themselves; guessing from what was seen is slow, or nothing can be guessed.
     Proof,
     /// The same, and the proof is worthless outside this very TLS channel.
     BoundProof,
@@ -46,12 +67,22 @@ pub(crate) enum Tie {
 
 impl Mechanism {
     /// Every mechanism, the best first: the order in which a server lists them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 17] = [
+        Self::External,
+        Self::ScramSha512Plus,
         Self::ScramSha256Plus,
         Self::ScramSha1Plus,
+        Self::Gssapi,
+        Self::ScramSha512,
         Self::ScramSha256,
         Self::ScramSha1,
+        Self::Oauthbearer,
+        Self::Oauth10a,
+        Self::Xoauth2,
+        Self::DigestMd5,
         Self::CramMd5,
+        Self::Md5,
+        Self::Ntlm,
         Self::Plain,
         Self::Login,
     ];
@@ -62,11 +93,21 @@ impl Mechanism {
         match self {
             Self::Login => "LOGIN",
             Self::Plain => "PLAIN",
+            Self::Ntlm => "NTLM",
+            Self::Md5 => "MD5",
             Self::CramMd5 => "CRAM-MD5",
+            Self::DigestMd5 => "DIGEST-MD5",
+            Self::Xoauth2 => "XOAUTH2",
+            Self::Oauth10a => "OAUTH10A",
+            Self::Oauthbearer => "OAUTHBEARER",
             Self::ScramSha1 => "SCRAM-SHA-1",
             Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha512 => "SCRAM-SHA-512",
+            Self::Gssapi => "GSSAPI",
             Self::ScramSha1Plus => "SCRAM-SHA-1-PLUS",
             Self::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
+            Self::ScramSha512Plus => "SCRAM-SHA-512-PLUS",
+            Self::External => "EXTERNAL",
         }
     }
 
@@ -81,22 +122,48 @@ impl Mechanism {
     pub fn strength(self) -> Strength {
         match self {
             Self::Login | Self::Plain => Strength::Revealing,
-            Self::CramMd5 => Strength::Challenge,
-            Self::ScramSha1 | Self::ScramSha256 => Strength::Proof,
-            Self::ScramSha1Plus | Self::ScramSha256Plus => Strength::BoundProof,
+            Self::Ntlm | Self::Md5 | Self::CramMd5 | Self::DigestMd5 => Strength::Challenge,
+            Self::Xoauth2 | Self::Oauth10a | Self::Oauthbearer => Strength::Token,
+            Self::ScramSha1 | Self::ScramSha256 | Self::ScramSha512 | Self::Gssapi => Strength::Proof,
+            Self::ScramSha1Plus | Self::ScramSha256Plus | Self::ScramSha512Plus | Self::External => {
+                Strength::BoundProof
+            }
         }
     }
 
-    /// Whether the password itself is sent, so that the mechanism may be used under TLS only.
+    /// Whether what is sent would let whoever reads it log in, so that the mechanism may be used under TLS only: a
+    /// password, or a bearer token (RFC 6750 section 5.3).
     #[must_use]
-    pub fn reveals_password(self) -> bool {
-        self.strength() == Strength::Revealing
+    pub fn reveals_secret(self) -> bool {
+        match self {
+            Self::Login | Self::Plain | Self::Xoauth2 | Self::Oauthbearer => true,
+            Self::Ntlm
+            | Self::Md5
+            | Self::CramMd5
+            | Self::DigestMd5
+            | Self::Oauth10a
+            | Self::ScramSha1
+            | Self::ScramSha256
+            | Self::ScramSha512
+            | Self::Gssapi
+            | Self::ScramSha1Plus
+            | Self::ScramSha256Plus
+            | Self::ScramSha512Plus
+            | Self::External => false,
+        }
+    }
+
+    /// Whether there is nothing to run it with outside TLS: both sides must know the channel's binding, or the client's
+    /// certificate is the proof. (RFC 7628 section 3 wants TLS for OAUTH10A as well.)
+    #[must_use]
+    pub fn needs_tls(self) -> bool {
+        self.reveals_secret() || self.strength() == Strength::BoundProof || self == Self::Oauth10a
     }
 
     /// Whether both sides must know the TLS channel's binding.
     #[must_use]
     pub fn needs_channel_binding(self) -> bool {
-        self.strength() == Strength::BoundProof
+        matches!(self, Self::ScramSha1Plus | Self::ScramSha256Plus | Self::ScramSha512Plus)
     }
 
     /// Whether the client's first response may go with the command that starts the exchange.
@@ -106,12 +173,20 @@ impl Mechanism {
     #[must_use]
     pub fn client_speaks_first(self) -> bool {
         match self {
-            Self::Login | Self::CramMd5 => false,
+            Self::Login | Self::Md5 | Self::CramMd5 | Self::DigestMd5 => false,
             Self::Plain
+            | Self::Ntlm
+            | Self::Xoauth2
+            | Self::Oauth10a
+            | Self::Oauthbearer
             | Self::ScramSha1
             | Self::ScramSha256
+            | Self::ScramSha512
+            | Self::Gssapi
             | Self::ScramSha1Plus
-            | Self::ScramSha256Plus => true,
+            | Self::ScramSha256Plus
+            | Self::ScramSha512Plus
+            | Self::External => true,
         }
     }
 
@@ -119,17 +194,28 @@ impl Mechanism {
     #[must_use]
     pub fn scram_hash(self) -> Option<ScramHash> {
         match self {
-            Self::Login | Self::Plain | Self::CramMd5 => None,
             Self::ScramSha1 | Self::ScramSha1Plus => Some(ScramHash::Sha1),
             Self::ScramSha256 | Self::ScramSha256Plus => Some(ScramHash::Sha256),
+            Self::ScramSha512 | Self::ScramSha512Plus => Some(ScramHash::Sha512),
+            Self::Login
+            | Self::Plain
+            | Self::Ntlm
+            | Self::Md5
+            | Self::CramMd5
+            | Self::DigestMd5
+            | Self::Xoauth2
+            | Self::Oauth10a
+            | Self::Oauthbearer
+            | Self::Gssapi
+            | Self::External => None,
         }
     }
 }
 
 /// The best mechanism that is offered, permitted and possible here, if there is any.
 ///
-/// `permitted` is the caller's policy: it must leave out what [`reveals_password`](Mechanism::reveals_password) when the
-/// channel is not encrypted. A `-PLUS` form is possible when `bindings` holds at least one.
+/// `permitted` is the caller's policy: it must leave out what [`needs_tls`](Mechanism::needs_tls) when the
+/// channel is not encrypted, and what the login cannot be used with. A `-PLUS` form is possible when `bindings` holds at least one.
 #[must_use]
 pub fn strongest(
     offered: &[Mechanism],

@@ -17,12 +17,27 @@ const PASSWORD: &str = "correct horse";
 const SALT: &[u8] = b"0123456789abcdef";
 const COST: u32 = crate::limits::ITERATIONS_LEAST;
 
+/// The mechanisms that prove a password and need nothing beside it; the others have tests of their own.
+const PASSWORDS: [Mechanism; 10] = [
+    Mechanism::ScramSha512Plus,
+    Mechanism::ScramSha256Plus,
+    Mechanism::ScramSha1Plus,
+    Mechanism::ScramSha512,
+    Mechanism::ScramSha256,
+    Mechanism::ScramSha1,
+    Mechanism::CramMd5,
+    Mechanism::Md5,
+    Mechanism::Plain,
+    Mechanism::Login,
+];
+
 /// A directory of one account.
 struct Directory {
     user: &'static str,
     password: &'static str,
     sha1: ScramVerifier,
     sha256: ScramVerifier,
+    sha512: ScramVerifier,
 }
 
 impl Directory {
@@ -33,6 +48,7 @@ impl Directory {
             password: PASSWORD,
             sha1: derive(ScramHash::Sha1),
             sha256: derive(ScramHash::Sha256),
+            sha512: derive(ScramHash::Sha512),
         }
     }
 
@@ -46,6 +62,7 @@ impl Directory {
                 let real = match hash {
                     ScramHash::Sha1 => &self.sha1,
                     ScramHash::Sha256 => &self.sha256,
+                    ScramHash::Sha512 => &self.sha512,
                 };
                 let fake = || ScramVerifier::fake(*hash, user, &Secret::new("fakes"), COST);
                 Answer::Scram(Lookup::Found(if user == self.user { real.clone() } else { fake() }))
@@ -54,6 +71,7 @@ impl Directory {
                 Answer::Cram(Lookup::Found(CramSecret::new(Secret::new(self.password))))
             }
             ServerQuestion::CramSecret { .. } => Answer::Cram(Lookup::Missing),
+            other => panic!("no mechanism of PASSWORDS asks this: {other:?}"),
         }
     }
 }
@@ -71,21 +89,17 @@ fn both() -> Vec<ChannelBinding> {
 }
 
 fn server_context(bindings: Vec<ChannelBinding>, plus: PlusOffer) -> ServerContext {
-    ServerContext {
-        nonce: Nonce::from_random(&[0xb5; 18]),
-        bindings,
-        plus,
-        host: "mail.gatepost.example".to_owned(),
-        time: "1700000000".to_owned(),
-    }
+    let nonce = Nonce::from_random(&[0xb5; 18]);
+    ServerContext { bindings, plus, ..ServerContext::new(nonce, "mail.gatepost.example", 1_700_000_000) }
 }
 
 fn client_context(bindings: Vec<ChannelBinding>, plus: PlusOffer) -> ClientContext {
+    let login = Login::new(USER, Secret::new(PASSWORD)).unwrap();
+    let nonce = Nonce::from_random(&[0xc1; 18]);
     ClientContext {
-        login: Login::new(USER, Secret::new(PASSWORD)).unwrap(),
-        nonce: Nonce::from_random(&[0xc1; 18]),
         bindings,
         plus,
+        ..ClientContext::new(login, nonce, "mail.gatepost.example", 1_700_000_000)
     }
 }
 
@@ -143,6 +157,7 @@ fn talk(
         let mut response = match client.receive(&challenge) {
             ClientStep::Respond(response) => response.expose().to_vec(),
             ClientStep::Failed(failure) => return Outcome::ClientFailed(failure),
+            ClientStep::Ask(question) => panic!("a question of Kerberos: {question:?}"),
         };
         meddle(Way::ToServer, turn + 1, &mut response);
         step = server.receive(Some(&response));

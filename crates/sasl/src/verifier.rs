@@ -78,7 +78,8 @@ impl ScramVerifier {
         let user = prepare::account_key(user);
         let made = |part: &[u8], octets: usize| {
             let pieces = [part, b"\0", hash.name().as_bytes(), b"\0", user.as_bytes()];
-            let mut made = ScramHash::Sha256.hmac(server_secret.expose(), &pieces).expose().to_vec();
+            // SHA-512, so that there are octets enough for the longest key.
+            let mut made = ScramHash::Sha512.hmac(server_secret.expose(), &pieces).expose().to_vec();
             made.truncate(octets);
             made
         };
@@ -209,6 +210,80 @@ impl CramSecret {
     pub fn password(&self) -> &Secret {
         &self.0
     }
+}
+
+/// What a server keeps to run DIGEST-MD5 with one user of one realm: `H(user:realm:password)` (RFC 2831 section 2.1.2.1).
+///
+/// Whoever steals it can log in by DIGEST-MD5 in that realm, so it is sealed where it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DigestSecret(Secret);
+
+impl DigestSecret {
+    /// Its length in octets: an MD5 digest.
+    pub const OCTETS: usize = 16;
+
+    /// The secret of a user and password as they were typed.
+    #[must_use]
+    pub fn derive(user: &str, realm: &str, password: &Secret) -> Self {
+        let joined = Secret::joined(&[user.as_bytes(), b":", realm.as_bytes(), b":", password.expose()]);
+        Self(crate::hash::md5(joined.expose()))
+    }
+
+    /// A stored one; none if it has not [`OCTETS`](Self::OCTETS).
+    #[must_use]
+    pub fn from_octets(octets: Secret) -> Option<Self> {
+        (octets.expose().len() == Self::OCTETS).then_some(Self(octets))
+    }
+
+    /// The octets, for sealing them into storage.
+    #[must_use]
+    pub fn octets(&self) -> &Secret {
+        &self.0
+    }
+}
+
+/// What a server keeps to run NTLM with one user: MD4 of the password in UTF-16 ([MS-NLMP] section 3.3.1, `NTOWFv1`).
+///
+/// Whoever steals it can log in by NTLM, so it is sealed where it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NtHash(Secret);
+
+impl NtHash {
+    /// Its length in octets: an MD4 digest.
+    pub const OCTETS: usize = 16;
+
+    /// The hash of a password as it was typed. One that is not UTF-8 is taken octet by octet.
+    #[must_use]
+    pub fn derive(password: &Secret) -> Self {
+        Self(crate::hash::nt_hash(password))
+    }
+
+    /// A stored one; none if it has not [`OCTETS`](Self::OCTETS).
+    #[must_use]
+    pub fn from_octets(octets: Secret) -> Option<Self> {
+        (octets.expose().len() == Self::OCTETS).then_some(Self(octets))
+    }
+
+    /// The octets, for sealing them into storage.
+    #[must_use]
+    pub fn octets(&self) -> &Secret {
+        &self.0
+    }
+}
+
+/// Both halves of an OAuth 1 credential (RFC 5849 section 1.1): who the client program is, and whom it acts for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OauthOneKeys {
+    /// `oauth_consumer_key`.
+    pub consumer: String,
+    /// Its shared secret.
+    pub consumer_secret: Secret,
+    /// `oauth_token`.
+    pub token: String,
+    /// Its shared secret.
+    pub token_secret: Secret,
+    /// The login name of the account that the token is for.
+    pub user: String,
 }
 
 #[cfg(test)]

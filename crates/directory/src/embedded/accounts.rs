@@ -194,6 +194,7 @@ struct Credentials {
     password: Secret,
     scram_sha_1: Secret,
     scram_sha_256: Secret,
+    scram_sha_512: Secret,
     cram_md5: Sealed,
 }
 
@@ -206,6 +207,7 @@ impl Credentials {
             password: PasswordHash::make(typed, &mut scratch)?.to_text(),
             scram_sha_1: verifier(ScramHash::Sha1, typed)?,
             scram_sha_256: verifier(ScramHash::Sha256, typed)?,
+            scram_sha_512: verifier(ScramHash::Sha512, typed)?,
             cram_md5: engine.keys.seal(name, typed)?,
         })
     }
@@ -215,6 +217,7 @@ impl Credentials {
             (Kind::Password, self.password.expose()),
             (Kind::ScramSha1, self.scram_sha_1.expose()),
             (Kind::ScramSha256, self.scram_sha_256.expose()),
+            (Kind::ScramSha512, self.scram_sha_512.expose()),
         ];
         if opted == Opted::CramMd5 {
             list.push((Kind::CramMd5, self.cram_md5.as_octets()));

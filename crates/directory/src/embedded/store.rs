@@ -27,17 +27,20 @@ pub(super) enum Kind {
     Password,
     ScramSha1,
     ScramSha256,
+    ScramSha512,
     /// The password, sealed.
     CramMd5,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 4] = [Self::Password, Self::ScramSha1, Self::ScramSha256, Self::CramMd5];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Password, Self::ScramSha1, Self::ScramSha256, Self::ScramSha512, Self::CramMd5];
 
     pub(super) fn scram(hash: ScramHash) -> Self {
         match hash {
             ScramHash::Sha1 => Self::ScramSha1,
             ScramHash::Sha256 => Self::ScramSha256,
+            ScramHash::Sha512 => Self::ScramSha512,
         }
     }
 
@@ -47,16 +50,18 @@ impl Kind {
             Self::Password => "password",
             Self::ScramSha1 => "scram-sha-1",
             Self::ScramSha256 => "scram-sha-256",
+            Self::ScramSha512 => "scram-sha-512",
             Self::CramMd5 => "cram-md5",
         }
     }
 
     fn serves(self, mechanism: Mechanism) -> bool {
-        match mechanism {
-            Mechanism::Login | Mechanism::Plain => self == Self::Password,
-            Mechanism::CramMd5 => self == Self::CramMd5,
-            Mechanism::ScramSha1 | Mechanism::ScramSha1Plus => self == Self::ScramSha1,
-            Mechanism::ScramSha256 | Mechanism::ScramSha256Plus => self == Self::ScramSha256,
+        match self {
+            Self::Password => matches!(mechanism, Mechanism::Login | Mechanism::Plain),
+            Self::CramMd5 => matches!(mechanism, Mechanism::CramMd5 | Mechanism::Md5),
+            Self::ScramSha1 => mechanism.scram_hash() == Some(ScramHash::Sha1),
+            Self::ScramSha256 => mechanism.scram_hash() == Some(ScramHash::Sha256),
+            Self::ScramSha512 => mechanism.scram_hash() == Some(ScramHash::Sha512),
         }
     }
 }
@@ -229,6 +234,9 @@ fn account(moment: &Transaction<'_>, name: &str) -> Result<Option<Account>, Stor
         mechanisms: mechanisms(moment, id)?,
         created: shown(line.created),
         password_changed: shown(line.password_changed),
+        only_by: Vec::new(),
+        bound_since: None,
+        device: None,
     }))
 }
 

@@ -31,7 +31,8 @@ fn mailbox(text: &str) -> Mailbox {
 }
 
 async fn check(directory: &Embedded, user: &str, password: &str) -> PasswordCheck {
-    directory.check_password(user, Secret::new(password)).await.unwrap()
+    let found = directory.check_password(user, &Secret::new(password)).await.unwrap();
+    found.here().unwrap_or(PasswordCheck::Wrong)
 }
 
 fn populate(directory: &Embedded) {

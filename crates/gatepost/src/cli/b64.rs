@@ -5,7 +5,7 @@ use std::io::BufRead as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
-use gatepost_sasl::{ClientContext, ClientExchange, ClientStep, Login, Mechanism, Nonce, PlusOffer, Secret};
+use gatepost_sasl::{ClientContext, ClientExchange, ClientStep, Login, Mechanism, Nonce, Secret};
 
 use super::console::{Console, Format};
 use super::failure::{Failure, Outcome, Status};
@@ -67,7 +67,7 @@ fn lines(asked: &B64Mechanism, password: Secret) -> Result<Vec<String>, Failure>
     let login = Login::new(user.clone(), password).map_err(Failure::usage)?;
     // None of these mechanisms uses a nonce or a binding.
     let nonce = Nonce::from_random(&[0; gatepost_sasl::limits::NONCE_OCTETS]);
-    let context = ClientContext { login, nonce, bindings: Vec::new(), plus: PlusOffer::NotOffered };
+    let context = ClientContext::new(login, nonce, "", 0);
     let mut exchange = ClientExchange::begin(mechanism, context).map_err(Failure::usage)?;
     match asked {
         B64Mechanism::Plain { .. } => Ok(exchange.initial().iter().map(coded).collect()),
@@ -85,6 +85,7 @@ fn answer(exchange: &mut ClientExchange, challenge: &[u8]) -> Result<String, Fai
     match exchange.receive(challenge) {
         ClientStep::Respond(response) => Ok(coded(&response)),
         ClientStep::Failed(failure) => Err(Failure::usage(failure)),
+        ClientStep::Ask(_) => Err(Failure::usage("only Kerberos asks, and it cannot be done by hand")),
     }
 }
 

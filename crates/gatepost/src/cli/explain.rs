@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use clap::Args;
-use gatepost_directory::{Directory, Embedded};
+use gatepost_directory::{Directories, Directory};
 use gatepost_mail::{ForwardPath, ReversePath};
 use gatepost_mta::Settings;
 use gatepost_policy::connect::ConnectFacts;
@@ -97,16 +97,16 @@ fn service(asked: &ExplainArguments, settings: &Settings) -> Result<Service, Fai
 }
 
 /// The accounts, unless there never were any: asking must not make them.
-fn directory(configuration: &Configuration) -> Result<Option<Embedded>, Failure> {
+fn directory(configuration: &Configuration) -> Result<Option<Directories>, Failure> {
     let there = configuration.data_dir.join("accounts").exists();
-    if there { place::accounts(configuration).map(Some) } else { Ok(None) }
+    if there { place::directories(configuration).map(Some) } else { Ok(None) }
 }
 
 /// Looks facts up as a session would.
 struct Asking<'a> {
     asked: &'a ExplainArguments,
     configuration: &'a Configuration,
-    directory: Option<&'a Embedded>,
+    directory: Option<&'a Directories>,
 }
 
 impl Asking<'_> {

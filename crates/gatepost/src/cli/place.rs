@@ -3,8 +3,9 @@
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use gatepost_directory::{Embedded, EmbeddedSettings};
+use gatepost_directory::{Directories, Embedded, EmbeddedSettings};
 
 use super::failure::Failure;
 use crate::config::{self, Configuration, Loaded, Refused, Surroundings};
@@ -74,4 +75,13 @@ pub fn make_data_dir(configuration: &Configuration) -> Result<(), Failure> {
 pub fn accounts(configuration: &Configuration) -> Result<Embedded, Failure> {
     make_data_dir(configuration)?;
     Embedded::open(&configuration.data_dir, EmbeddedSettings::default()).map_err(Failure::no)
+}
+
+/// Opens all sources of accounts of a configuration.
+///
+/// # Errors
+///
+/// Which source is wrong, and how to mend it.
+pub fn directories(configuration: &Configuration) -> Result<Directories, Failure> {
+    Ok(Directories::embedded(Arc::new(accounts(configuration)?)))
 }

@@ -10,6 +10,7 @@ use gatepost_smtp::AuthStart;
 use super::connect::NoLine;
 use super::line::{Line, Pause};
 use super::site::Site;
+use crate::event::now;
 use crate::office::Current;
 
 /// Random octets of one exchange.
@@ -29,17 +30,21 @@ pub(super) async fn log_in_as(line: &mut Line, login: &Login, only: Option<Mecha
         line.session.offers().mechanisms().iter().filter_map(|name| Mechanism::from_name(name)).collect();
     let bindings = line.tls.as_ref().map(|tls| tls.bindings.clone()).unwrap_or_default();
     let permitted: Vec<Mechanism> =
-        Mechanism::ALL.into_iter().filter(|mechanism| may_use(*mechanism, line, only)).collect();
+        Mechanism::ALL.into_iter().filter(|it| login.fits(*it) && may_use(*it, line, only)).collect();
     let mechanism = strongest(&offered, &permitted, &bindings)
         .ok_or_else(|| format!("no login mechanism in common; the server offers {}", names(&offered)))?;
     let mut random = [0; NONCE];
     getrandom::fill(&mut random).map_err(|cause| cause.to_string())?;
     let plus = offered.iter().any(|mechanism| mechanism.needs_channel_binding());
     let context = ClientContext {
-        login: login.clone(),
-        nonce: Nonce::from_random(&random),
         bindings,
         plus: if plus { PlusOffer::Offered } else { PlusOffer::NotOffered },
+        ..ClientContext::new(
+            login.clone(),
+            Nonce::from_random(&random),
+            line.host.trim_matches(['[', ']']),
+            now().as_seconds(),
+        )
     };
     let exchange = ClientExchange::begin(mechanism, context).map_err(|failure| failure.to_string())?;
     exchange_with(line, mechanism, exchange).await
@@ -48,7 +53,7 @@ pub(super) async fn log_in_as(line: &mut Line, login: &Login, only: Option<Mecha
 /// Without TLS a password is never shown to whoever listens.
 fn may_use(mechanism: Mechanism, line: &Line, only: Option<Mechanism>) -> bool {
     let wanted = only.is_none_or(|only| only == mechanism);
-    wanted && (line.tls.is_some() || !mechanism.reveals_password())
+    wanted && (line.tls.is_some() || !mechanism.needs_tls())
 }
 
 async fn exchange_with(
@@ -66,6 +71,7 @@ async fn exchange_with(
                 exchange = given_back;
                 match step {
                     ClientStep::Respond(response) => send(line, &response)?,
+                    ClientStep::Ask(_) => return Err("Kerberos is not built yet".into()),
                     ClientStep::Failed(failure) => {
                         let _ = line.session.auth_cancel(Instant::now());
                         return Err(format!("login by {}: {failure}", mechanism.name()));

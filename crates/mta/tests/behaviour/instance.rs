@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gatepost_directory::{Embedded as Accounts, EmbeddedSettings as AccountsSettings, NewAccount};
+use gatepost_directory::{
+    Directories, Embedded as Accounts, EmbeddedSettings as AccountsSettings, NewAccount,
+};
 use gatepost_mail::{
     Body, Domain, Ending, Envelope, ForwardPath, International, Octets, Principal, Recipient, ReversePath,
     SessionId, SpoolId,
@@ -39,7 +41,7 @@ pub(crate) const ADA: (&str, &str) = ("ada@ours.example", "correct horse");
 /// A running server.
 pub(crate) struct Instance {
     pub(crate) dir: TempDir,
-    pub(crate) server: Server<Queue, Accounts>,
+    pub(crate) server: Server<Queue, Directories>,
     pub(crate) queue: Arc<Queue>,
     events: watch::Receiver<usize>,
     told: Arc<Mutex<Vec<Event>>>,
@@ -205,7 +207,11 @@ impl Instance {
         let _ = accounts.add(&NewAccount::new(ADA.0, Secret::new(ADA.1), now()));
         let queue = Arc::new(queue);
         let (events, mut heard) = Events::channel();
-        let parts = Parts { spool: queue.clone(), directory: Arc::new(accounts), events };
+        let parts = Parts {
+            spool: queue.clone(),
+            directory: Arc::new(Directories::embedded(Arc::new(accounts))),
+            events,
+        };
         let server = Server::start(settings, parts).unwrap();
         let told = Arc::new(Mutex::new(Vec::new()));
         let (count, events) = watch::channel(0);

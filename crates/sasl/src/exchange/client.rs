@@ -2,17 +2,32 @@
 
 use std::{fmt, mem};
 
+use crate::exchange::gss::{GssAnswer, GssQuestion};
 use crate::mechanism::Tie;
 use crate::{
-    ChannelBinding, Mechanism, Nonce, PlusOffer, ScramHash, Secret, cram, limits, login, plain, scram,
+    ChannelBinding, Mechanism, Nonce, OauthOneKeys, PlusOffer, Secret, bearer, cram, digest, external,
+    gssapi, limits, login, ntlm, oauth_one, plain, scram,
 };
 
-/// Who we are at the server. Names and password are within limits and free of NUL.
+/// Who we are at the server, and what proves it. Names and secrets are within limits and free of NUL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Login {
     username: String,
-    password: Secret,
+    proof: Proof,
     authorization: Option<String>,
+}
+
+/// What proves a login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Proof {
+    Password(Secret),
+    /// A bearer token.
+    Token(Secret),
+    OauthOne(OauthOneKeys),
+    /// Kept by TLS.
+    Certificate,
+    /// Kept by the Kerberos library.
+    Ticket,
 }
 
 /// A login that no mechanism could send.
@@ -40,7 +55,77 @@ impl Login {
         let username = username.into();
         check(username.as_bytes(), limits::NAME_OCTETS_MOST)?;
         check(password.expose(), limits::PASSWORD_OCTETS_MOST)?;
-        Ok(Self { username, password, authorization: None })
+        Ok(Self { username, proof: Proof::Password(password), authorization: None })
+    }
+
+    /// User name and a bearer token, for OAUTHBEARER and XOAUTH2.
+    ///
+    /// # Errors
+    ///
+    /// [`LoginError`] says what is wrong with either.
+    pub fn with_token(username: impl Into<String>, token: Secret) -> Result<Self, LoginError> {
+        let username = username.into();
+        check(username.as_bytes(), limits::NAME_OCTETS_MOST)?;
+        check(token.expose(), limits::TOKEN_OCTETS_MOST)?;
+        Ok(Self { username, proof: Proof::Token(token), authorization: None })
+    }
+
+    /// User name and OAuth 1 keys, for OAUTH10A.
+    ///
+    /// # Errors
+    ///
+    /// [`LoginError`] says what is wrong with the name.
+    pub fn with_oauth_one(username: impl Into<String>, keys: OauthOneKeys) -> Result<Self, LoginError> {
+        let username = username.into();
+        check(username.as_bytes(), limits::NAME_OCTETS_MOST)?;
+        Ok(Self { username, proof: Proof::OauthOne(keys), authorization: None })
+    }
+
+    /// The client certificate of the TLS channel, for EXTERNAL. The name may be empty: the server then takes it from the
+    /// certificate.
+    ///
+    /// # Errors
+    ///
+    /// [`LoginError`] says what is wrong with the name.
+    pub fn with_certificate(username: impl Into<String>) -> Result<Self, LoginError> {
+        let username = username.into();
+        if !username.is_empty() {
+            check(username.as_bytes(), limits::NAME_OCTETS_MOST)?;
+        }
+        Ok(Self { username, proof: Proof::Certificate, authorization: None })
+    }
+
+    /// A Kerberos ticket that the library finds by itself, for GSSAPI. The name is whom to act as, and may be empty.
+    ///
+    /// # Errors
+    ///
+    /// [`LoginError`] says what is wrong with the name.
+    pub fn with_ticket(username: impl Into<String>) -> Result<Self, LoginError> {
+        let username = username.into();
+        if !username.is_empty() {
+            check(username.as_bytes(), limits::NAME_OCTETS_MOST)?;
+        }
+        Ok(Self { username, proof: Proof::Ticket, authorization: None })
+    }
+
+    /// Whether this login has what the mechanism needs.
+    #[must_use]
+    pub fn fits(&self, mechanism: Mechanism) -> bool {
+        match (&self.proof, mechanism) {
+            (Proof::Token(_), Mechanism::Oauthbearer | Mechanism::Xoauth2)
+            | (Proof::OauthOne(_), Mechanism::Oauth10a)
+            | (Proof::Certificate, Mechanism::External)
+            | (Proof::Ticket, Mechanism::Gssapi) => true,
+            (Proof::Password(_), other) => !matches!(
+                other,
+                Mechanism::Oauthbearer
+                    | Mechanism::Xoauth2
+                    | Mechanism::Oauth10a
+                    | Mechanism::External
+                    | Mechanism::Gssapi
+            ),
+            (Proof::Token(_) | Proof::OauthOne(_) | Proof::Certificate | Proof::Ticket, _) => false,
+        }
     }
 
     /// The same login, acting for another user. LOGIN and CRAM-MD5 cannot say that.
@@ -58,8 +143,16 @@ impl Login {
         &self.username
     }
 
-    pub(crate) fn password(&self) -> &Secret {
-        &self.password
+    pub(crate) fn proof(&self) -> &Proof {
+        &self.proof
+    }
+
+    /// The password; empty for a login that has none, which [`Login::fits`] keeps away from mechanisms that use it.
+    pub(crate) fn password(&self) -> Secret {
+        match &self.proof {
+            Proof::Password(password) => password.clone(),
+            Proof::Token(_) | Proof::OauthOne(_) | Proof::Certificate | Proof::Ticket => Secret::new(""),
+        }
     }
 
     pub(crate) fn authorization(&self) -> Option<&str> {
@@ -88,6 +181,28 @@ pub struct ClientContext {
     pub bindings: Vec<ChannelBinding>,
     /// What the server's list held.
     pub plus: PlusOffer,
+    /// The server's name as we know it, for tickets, digests and OAuth.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Seconds since 1970, for OAUTH10A and NTLM.
+    pub time: u64,
+}
+
+impl ClientContext {
+    /// A context without TLS. Set what is otherwise.
+    #[must_use]
+    pub fn new(login: Login, nonce: Nonce, host: impl Into<String>, time: u64) -> Self {
+        Self {
+            login,
+            nonce,
+            bindings: Vec::new(),
+            plus: PlusOffer::NotOffered,
+            host: host.into(),
+            port: 587,
+            time,
+        }
+    }
 }
 
 /// One authentication at one server.
@@ -106,6 +221,8 @@ pub struct ClientExchange {
 pub enum ClientStep {
     /// Send this, which may be empty, and is not for logs.
     Respond(Secret),
+    /// Ask the Kerberos library, then call [`ClientExchange::answer`].
+    Ask(GssQuestion),
     /// Abort: the server must not get another octet of this exchange.
     Failed(ClientFailure),
 }
@@ -114,6 +231,15 @@ pub enum ClientStep {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientFailure {
+    /// The login has nothing that this mechanism could use.
+    #[error("the login has not what this mechanism needs")]
+    NoCredential,
+    /// The server refuses our token; a fresh one may help.
+    #[error("the server refuses the token: {0:?}")]
+    TokenRefused(crate::TokenFault),
+    /// The Kerberos library refuses or cannot be asked.
+    #[error("Kerberos has no ticket for this server, or refuses it")]
+    NoTicket,
     /// A `-PLUS` mechanism, but the channel has no binding.
     #[error("the channel has no binding for a -PLUS mechanism")]
     NoChannelBinding,
@@ -150,15 +276,28 @@ impl ClientExchange {
     ///
     /// [`ClientFailure::NoChannelBinding`] and [`ClientFailure::CannotActForAnother`]: choose another mechanism.
     pub fn begin(mechanism: Mechanism, context: ClientContext) -> Result<Self, ClientFailure> {
+        use crate::ScramHash::{Sha1, Sha256, Sha512};
+        if !context.login.fits(mechanism) {
+            return Err(ClientFailure::NoCredential);
+        }
         let scram = |hash, tie, context| scram::Opening::new(hash, tie, context).map(Opening::Scram);
         let opening = match mechanism {
             Mechanism::Plain => Opening::Plain(context.login),
             Mechanism::Login => Opening::Login(login::Client::new(context.login)?),
-            Mechanism::CramMd5 => Opening::Cram(cram::Client::new(context.login)?),
-            Mechanism::ScramSha1 => scram(ScramHash::Sha1, Tie::Unbound, context)?,
-            Mechanism::ScramSha256 => scram(ScramHash::Sha256, Tie::Unbound, context)?,
-            Mechanism::ScramSha1Plus => scram(ScramHash::Sha1, Tie::Bound, context)?,
-            Mechanism::ScramSha256Plus => scram(ScramHash::Sha256, Tie::Bound, context)?,
+            Mechanism::CramMd5 | Mechanism::Md5 => Opening::Cram(cram::Client::new(context.login)?),
+            Mechanism::DigestMd5 => Opening::Digest(digest::Client::new(context)?),
+            Mechanism::Ntlm => Opening::Ntlm(ntlm::Client::new(context)?),
+            Mechanism::Oauthbearer => Opening::Bearer(bearer::Client::oauthbearer(context)?),
+            Mechanism::Xoauth2 => Opening::Bearer(bearer::Client::xoauth2(context)?),
+            Mechanism::Oauth10a => Opening::OauthOne(oauth_one::Client::new(context)?),
+            Mechanism::External => Opening::External(external::Client::new(context)?),
+            Mechanism::Gssapi => Opening::Gssapi(gssapi::Client::new(context)?),
+            Mechanism::ScramSha1 => scram(Sha1, Tie::Unbound, context)?,
+            Mechanism::ScramSha256 => scram(Sha256, Tie::Unbound, context)?,
+            Mechanism::ScramSha512 => scram(Sha512, Tie::Unbound, context)?,
+            Mechanism::ScramSha1Plus => scram(Sha1, Tie::Bound, context)?,
+            Mechanism::ScramSha256Plus => scram(Sha256, Tie::Bound, context)?,
+            Mechanism::ScramSha512Plus => scram(Sha512, Tie::Bound, context)?,
         };
         Ok(Self { mechanism, state: State::Opening(opening) })
     }
@@ -203,6 +342,18 @@ impl ClientExchange {
         }
     }
 
+    /// Takes the Kerberos library's answer.
+    pub fn answer(&mut self, answer: GssAnswer) -> ClientStep {
+        match mem::replace(&mut self.state, State::Ended(ClientFailure::Unexpected)) {
+            State::Going(Client::Gssapi(client)) => {
+                let turn = client.answer(answer).map(Client::Gssapi);
+                self.settle(turn)
+            }
+            State::Opening(_) | State::Going(_) => self.fail(ClientFailure::Unexpected),
+            State::Ended(failure) => self.fail(failure),
+        }
+    }
+
     /// Whether the server's word that we are authenticated may be believed; ask it when that word comes.
     ///
     /// # Errors
@@ -224,6 +375,10 @@ impl ClientExchange {
             ClientTurn::Respond(response, client) => {
                 self.state = State::Going(client);
                 ClientStep::Respond(response)
+            }
+            ClientTurn::Ask(question, client) => {
+                self.state = State::Going(client);
+                ClientStep::Ask(question)
             }
             ClientTurn::Failed(failure) => self.fail(failure),
         }
@@ -252,20 +407,33 @@ enum Opening {
     Plain(Login),
     Login(login::Client),
     Cram(cram::Client),
+    Digest(digest::Client),
+    Ntlm(ntlm::Client),
+    Bearer(bearer::Client),
+    OauthOne(oauth_one::Client),
+    External(external::Client),
+    Gssapi(gssapi::Client),
     Scram(scram::Opening),
 }
 
 impl Opening {
     /// The client's first word, `None` where the server speaks first.
     fn open(self) -> (Option<Secret>, Client) {
+        fn first<C>((response, client): (Secret, C), wrap: fn(C) -> Client) -> (Option<Secret>, Client) {
+            (Some(response), wrap(client))
+        }
         match self {
             Self::Plain(login) => (Some(plain::response(&login)), Client::Said),
             Self::Login(client) => (None, Client::Login(client)),
             Self::Cram(client) => (None, Client::Cram(client)),
-            Self::Scram(opening) => {
-                let (response, client) = opening.open();
-                (Some(response), Client::Scram(client))
-            }
+            Self::Digest(client) => (None, Client::Digest(client)),
+            // The library must be asked first, so the response goes out after the server's empty challenge.
+            Self::Gssapi(client) => (None, Client::Gssapi(client)),
+            Self::Ntlm(client) => first(client.open(), Client::Ntlm),
+            Self::Bearer(client) => first(client.open(), Client::Bearer),
+            Self::OauthOne(client) => first(client.open(), Client::OauthOne),
+            Self::External(client) => first(client.open(), Client::External),
+            Self::Scram(opening) => first(opening.open(), Client::Scram),
         }
     }
 }
@@ -276,6 +444,12 @@ enum Client {
     Said,
     Login(login::Client),
     Cram(cram::Client),
+    Digest(digest::Client),
+    Ntlm(ntlm::Client),
+    Bearer(bearer::Client),
+    OauthOne(oauth_one::Client),
+    External(external::Client),
+    Gssapi(gssapi::Client),
     Scram(scram::Client),
 }
 
@@ -285,6 +459,12 @@ impl Client {
             Self::Said => ClientTurn::Failed(ClientFailure::Unexpected),
             Self::Login(client) => client.receive().map(Self::Login),
             Self::Cram(client) => client.receive(challenge).map(Self::Cram),
+            Self::Digest(client) => client.receive(challenge).map(Self::Digest),
+            Self::Ntlm(client) => client.receive(challenge).map(Self::Ntlm),
+            Self::Bearer(client) => client.receive(challenge).map(Self::Bearer),
+            Self::OauthOne(client) => client.receive(challenge).map(Self::OauthOne),
+            Self::External(client) => client.receive(challenge).map(Self::External),
+            Self::Gssapi(client) => client.receive(challenge).map(Self::Gssapi),
             Self::Scram(client) => client.receive(challenge).map(Self::Scram),
         }
     }
@@ -294,6 +474,12 @@ impl Client {
             Self::Said => Ok(()),
             Self::Login(client) => client.succeeded(),
             Self::Cram(client) => client.succeeded(),
+            Self::Digest(client) => client.succeeded(),
+            Self::Ntlm(client) => client.succeeded(),
+            Self::Bearer(client) => client.succeeded(),
+            Self::OauthOne(client) => client.succeeded(),
+            Self::External(client) => client.succeeded(),
+            Self::Gssapi(client) => client.succeeded(),
             Self::Scram(client) => client.succeeded(),
         }
     }
@@ -302,6 +488,7 @@ impl Client {
 /// What a mechanism did: its response and the state it left, unless it ended.
 pub(crate) enum ClientTurn<S> {
     Respond(Secret, S),
+    Ask(GssQuestion, S),
     Failed(ClientFailure),
 }
 
@@ -309,6 +496,7 @@ impl<S> ClientTurn<S> {
     fn map<T>(self, wrap: impl FnOnce(S) -> T) -> ClientTurn<T> {
         match self {
             Self::Respond(response, state) => ClientTurn::Respond(response, wrap(state)),
+            Self::Ask(question, state) => ClientTurn::Ask(question, wrap(state)),
             Self::Failed(failure) => ClientTurn::Failed(failure),
         }
     }

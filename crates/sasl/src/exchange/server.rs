@@ -2,10 +2,12 @@
 
 use std::{fmt, mem};
 
+use crate::exchange::gss::{GssAnswer, GssQuestion};
 use crate::mechanism::Tie;
 use crate::{
-    ChannelBinding, CramSecret, Identity, Mechanism, Nonce, PlusOffer, ScramHash, ScramVerifier, Secret,
-    cram, limits, login, plain, scram,
+    ChannelBinding, CramSecret, DigestSecret, Identity, Mechanism, Nonce, NtHash, OauthOneKeys, PlusOffer,
+    ScramVerifier, Secret, bearer, cram, digest, external, gssapi, limits, login, ntlm, oauth_one, plain,
+    scram,
 };
 
 /// What the driver brings to a server's exchange.
@@ -17,10 +19,56 @@ pub struct ServerContext {
     pub bindings: Vec<ChannelBinding>,
     /// What the client could read in the list of mechanisms.
     pub plus: PlusOffer,
-    /// Our name, for CRAM-MD5's challenge.
+    /// Our name: in challenges, and as the host that a token or a digest must be meant for.
     pub host: String,
-    /// The time as text, for CRAM-MD5's challenge; its form does not matter.
-    pub time: String,
+    /// The port that the client connected to, which OAuth clients name.
+    pub port: u16,
+    /// Seconds since 1970.
+    pub time: u64,
+    /// DIGEST-MD5's realm: the one that secrets were made for.
+    pub realm: String,
+    /// Where clients of OAUTHBEARER learn how to get a token (RFC 7628 section 3.2.2).
+    pub oauth_help: OauthHelp,
+    /// What NTLM takes.
+    pub ntlm: NtlmVersions,
+}
+
+/// What a refused OAuth client is told (RFC 7628 section 3.2.2).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OauthHelp {
+    /// The scope that a token needs.
+    pub scope: Option<String>,
+    /// The address of the issuer's OpenID configuration.
+    pub openid_configuration: Option<String>,
+}
+
+/// Which responses NTLM takes ([MS-NLMP] section 3.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NtlmVersions {
+    /// NTLMv2 only.
+    #[default]
+    Two,
+    /// NTLMv1 too, which is broken: for devices that know no other.
+    OneAndTwo,
+}
+
+impl ServerContext {
+    /// A context without TLS, at port 587, whose realm is the host. Set what is otherwise.
+    #[must_use]
+    pub fn new(nonce: Nonce, host: impl Into<String>, time: u64) -> Self {
+        let host = host.into();
+        Self {
+            nonce,
+            bindings: Vec::new(),
+            plus: PlusOffer::NotOffered,
+            realm: host.clone(),
+            host,
+            port: 587,
+            time,
+            oauth_help: OauthHelp::default(),
+            ntlm: NtlmVersions::default(),
+        }
+    }
 }
 
 /// One authentication of one client.
@@ -63,13 +111,64 @@ pub enum ServerQuestion {
         /// Whose.
         user: String,
         /// Of which hash.
-        hash: ScramHash,
+        hash: crate::ScramHash,
     },
     /// Answer with [`Answer::Cram`].
     CramSecret {
         /// Whose.
         user: String,
     },
+    /// Answer with [`Answer::Digest`].
+    DigestSecret {
+        /// Whose, spelt as the client spells it: the digest is over that spelling.
+        user: String,
+        /// Of which realm.
+        realm: String,
+    },
+    /// Answer with [`Answer::Nt`].
+    NtHash {
+        /// Whose.
+        user: String,
+        /// The domain that the client names, which may be empty.
+        domain: String,
+    },
+    /// Is this token good, and whose is it? Answer with [`Answer::Token`].
+    CheckToken {
+        /// Whom the client says it is, where it says so.
+        user: Option<String>,
+        /// The token.
+        token: Secret,
+    },
+    /// The secrets behind an OAuth 1 login. Answer with [`Answer::OauthOne`].
+    OauthOneKeys {
+        /// `oauth_consumer_key`.
+        consumer: String,
+        /// `oauth_token`.
+        token: String,
+    },
+    /// Has this nonce been used before? Asked once the signature holds, and whoever answers remembers it. Answer with [`Answer::Freshness`].
+    OauthOneNonce {
+        /// `oauth_consumer_key`.
+        consumer: String,
+        /// `oauth_token`.
+        token: String,
+        /// `oauth_nonce`.
+        nonce: String,
+        /// `oauth_timestamp`, seconds since 1970; within [`limits::OAUTH_ONE_WINDOW_SECONDS`] of the context's time.
+        timestamp: u64,
+    },
+    /// Whose is the client certificate of this channel? Answer with [`Answer::User`].
+    ClientCertificate {
+        /// Whom the client says it is, where it says so.
+        user: Option<String>,
+    },
+    /// Which login name has this Kerberos principal (`ada@REALM`)? Answer with [`Answer::User`].
+    Principal {
+        /// As the ticket names it.
+        principal: String,
+    },
+    /// For the library that knows Kerberos. Answer with [`Answer::Gss`].
+    Gss(GssQuestion),
 }
 
 /// The directory's answer; it must fit the question.
@@ -82,13 +181,70 @@ pub enum Answer {
     Scram(Lookup<ScramVerifier>),
     /// To [`ServerQuestion::CramSecret`]. [`Lookup::Missing`] costs the same time as a wrong password.
     Cram(Lookup<CramSecret>),
+    /// To [`ServerQuestion::DigestSecret`]. [`Lookup::Missing`] costs the same time as a wrong password.
+    Digest(Lookup<DigestSecret>),
+    /// To [`ServerQuestion::NtHash`]. [`Lookup::Missing`] costs the same time as a wrong password.
+    Nt(Lookup<NtHash>),
+    /// To [`ServerQuestion::CheckToken`].
+    Token(TokenCheck),
+    /// To [`ServerQuestion::OauthOneKeys`]. [`Lookup::Missing`] costs the same time as a wrong signature.
+    OauthOne(Lookup<OauthOneKeys>),
+    /// To [`ServerQuestion::OauthOneNonce`].
+    Freshness(Freshness),
+    /// To [`ServerQuestion::ClientCertificate`] and [`ServerQuestion::Principal`]: a login name.
+    User(Lookup<String>),
+    /// To [`ServerQuestion::Gss`].
+    Gss(GssAnswer),
+}
+
+impl Answer {
+    /// The end of an exchange whose driver gave an answer to another question.
+    pub(crate) fn misfit<S>(&self) -> Turn<S> {
+        Turn::Failed(Failure::Misused)
+    }
+}
+
+/// What the directory found out about a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenCheck {
+    /// It is good, and this is the login name of its owner.
+    Right {
+        /// Whose it is.
+        user: String,
+    },
+    /// It is not.
+    Refused(TokenFault),
+    /// Not known: the issuer could not be asked.
+    Unavailable,
+}
+
+/// What is wrong with a token (RFC 6750 section 3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TokenFault {
+    /// Forged, expired, revoked, for somebody else, or for another service: `invalid_token`.
+    Invalid,
+    /// Good, but not for sending mail: `insufficient_scope`.
+    Scope,
+}
+
+/// Whether something was used before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// Not before; it is used now.
+    New,
+    /// It was.
+    Used,
+    /// Not known.
+    Unavailable,
 }
 
 /// What the directory found out about a password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PasswordCheck {
     /// The user exists and this is the password.
     Right,
+    /// The same, but the password is one of a device's own: this is the login name that says which.
+    RightAs(String),
     /// Anything else that is known: no such user, not the password, not allowed.
     Wrong,
     /// Not known: the directory could not be asked.
@@ -122,6 +278,21 @@ pub enum Failure {
     /// The client uses a kind of binding that this channel does not have (535 5.7.8).
     #[error("channel binding of an unsupported kind")]
     ChannelBindingUnsupported,
+    /// The token is not good; the client was told why inside the exchange (535 5.7.8).
+    #[error("the token was refused: {0:?}")]
+    TokenRefused(TokenFault),
+    /// The client means another host or port than ours, or another realm: it may have been lured here (535 5.7.8).
+    #[error("the client means another server")]
+    WrongServer,
+    /// Seen before, or too old or too new to be told from what was seen before (535 5.7.8).
+    #[error("the login is a repetition, or its time is off")]
+    Repeated,
+    /// EXTERNAL without a client certificate that is known (535 5.7.8).
+    #[error("no client certificate of an account")]
+    NoCertificate,
+    /// NTLMv1 where only v2 is taken (535 5.7.8).
+    #[error("NTLMv1 is not taken")]
+    TooWeak,
     /// The client believes that no `-PLUS` was offered, but it was: somebody may have changed the list (535 5.7.8).
     #[error("the client did not see the -PLUS mechanisms that were offered")]
     PlusNotUsedThoughOffered,
@@ -137,15 +308,25 @@ impl ServerExchange {
     /// Makes ready for the client's first message; nothing is sent yet.
     #[must_use]
     pub fn begin(mechanism: Mechanism, context: ServerContext) -> Self {
+        use crate::ScramHash::{Sha1, Sha256, Sha512};
         let scram = |hash, tie, context| Server::Scram(scram::Server::new(hash, tie, context));
         let server = match mechanism {
             Mechanism::Plain => Server::Plain(plain::Server::default()),
             Mechanism::Login => Server::Login(login::Server::default()),
-            Mechanism::CramMd5 => Server::Cram(cram::Server::new(&context)),
-            Mechanism::ScramSha1 => scram(ScramHash::Sha1, Tie::Unbound, context),
-            Mechanism::ScramSha256 => scram(ScramHash::Sha256, Tie::Unbound, context),
-            Mechanism::ScramSha1Plus => scram(ScramHash::Sha1, Tie::Bound, context),
-            Mechanism::ScramSha256Plus => scram(ScramHash::Sha256, Tie::Bound, context),
+            Mechanism::CramMd5 | Mechanism::Md5 => Server::Cram(cram::Server::new(&context)),
+            Mechanism::DigestMd5 => Server::Digest(digest::Server::new(context)),
+            Mechanism::Ntlm => Server::Ntlm(ntlm::Server::new(context)),
+            Mechanism::Oauthbearer => Server::Bearer(bearer::Server::oauthbearer(context)),
+            Mechanism::Xoauth2 => Server::Bearer(bearer::Server::xoauth2(context)),
+            Mechanism::Oauth10a => Server::OauthOne(oauth_one::Server::new(context)),
+            Mechanism::External => Server::External(external::Server::default()),
+            Mechanism::Gssapi => Server::Gssapi(gssapi::Server::new(context)),
+            Mechanism::ScramSha1 => scram(Sha1, Tie::Unbound, context),
+            Mechanism::ScramSha256 => scram(Sha256, Tie::Unbound, context),
+            Mechanism::ScramSha512 => scram(Sha512, Tie::Unbound, context),
+            Mechanism::ScramSha1Plus => scram(Sha1, Tie::Bound, context),
+            Mechanism::ScramSha256Plus => scram(Sha256, Tie::Bound, context),
+            Mechanism::ScramSha512Plus => scram(Sha512, Tie::Bound, context),
         };
         Self { mechanism, state: State::Opening(server) }
     }
@@ -218,6 +399,12 @@ enum Server {
     Login(login::Server),
     Cram(cram::Server),
     Scram(scram::Server),
+    Digest(digest::Server),
+    Ntlm(ntlm::Server),
+    Bearer(bearer::Server),
+    OauthOne(oauth_one::Server),
+    External(external::Server),
+    Gssapi(gssapi::Server),
 }
 
 impl Server {
@@ -227,6 +414,12 @@ impl Server {
             Self::Login(server) => server.open(initial).map(Self::Login),
             Self::Cram(server) => server.open(initial).map(Self::Cram),
             Self::Scram(server) => server.open(initial).map(Self::Scram),
+            Self::Digest(server) => server.open(initial).map(Self::Digest),
+            Self::Ntlm(server) => server.open(initial).map(Self::Ntlm),
+            Self::Bearer(server) => server.open(initial).map(Self::Bearer),
+            Self::OauthOne(server) => server.open(initial).map(Self::OauthOne),
+            Self::External(server) => server.open(initial).map(Self::External),
+            Self::Gssapi(server) => server.open(initial).map(Self::Gssapi),
         }
     }
 
@@ -236,6 +429,12 @@ impl Server {
             Self::Login(server) => server.receive(octets).map(Self::Login),
             Self::Cram(server) => server.receive(octets).map(Self::Cram),
             Self::Scram(server) => server.receive(octets).map(Self::Scram),
+            Self::Digest(server) => server.receive(octets).map(Self::Digest),
+            Self::Ntlm(server) => server.receive(octets).map(Self::Ntlm),
+            Self::Bearer(server) => server.receive(octets).map(Self::Bearer),
+            Self::OauthOne(server) => server.receive(octets).map(Self::OauthOne),
+            Self::External(server) => server.receive(octets).map(Self::External),
+            Self::Gssapi(server) => server.receive(octets).map(Self::Gssapi),
         }
     }
 
@@ -245,6 +444,12 @@ impl Server {
             Self::Login(server) => server.answer(answer).map(Self::Login),
             Self::Cram(server) => server.answer(answer).map(Self::Cram),
             Self::Scram(server) => server.answer(answer).map(Self::Scram),
+            Self::Digest(server) => server.answer(answer).map(Self::Digest),
+            Self::Ntlm(server) => server.answer(answer).map(Self::Ntlm),
+            Self::Bearer(server) => server.answer(answer).map(Self::Bearer),
+            Self::OauthOne(server) => server.answer(answer).map(Self::OauthOne),
+            Self::External(server) => server.answer(answer).map(Self::External),
+            Self::Gssapi(server) => server.answer(answer).map(Self::Gssapi),
         }
     }
 }
@@ -271,9 +476,12 @@ impl<S> Turn<S> {
     pub(crate) fn of_password_check(answer: &Answer, identity: Identity) -> Self {
         match answer {
             Answer::Password(PasswordCheck::Right) => Self::Succeeded(identity),
+            Answer::Password(PasswordCheck::RightAs(user)) => {
+                Self::Succeeded(identity.known_as(user.clone()))
+            }
             Answer::Password(PasswordCheck::Wrong) => Self::Failed(Failure::Rejected),
             Answer::Password(PasswordCheck::Unavailable) => Self::Failed(Failure::Unavailable),
-            Answer::Scram(_) | Answer::Cram(_) => Self::Failed(Failure::Misused),
+            other => other.misfit(),
         }
     }
 }

@@ -42,7 +42,7 @@ pub(crate) struct First {
 
 impl Opening {
     pub(crate) fn new(hash: ScramHash, tie: Tie, context: ClientContext) -> Result<Self, ClientFailure> {
-        let ClientContext { login, nonce, bindings, plus } = context;
+        let ClientContext { login, nonce, bindings, plus, .. } = context;
         let best = bindings.into_iter().max_by_key(crate::ChannelBinding::kind);
         let (flag, data) = match (tie, best, plus) {
             (Tie::Bound, Some(best), _) => (format!("p={}", best.kind().name()), best.data().to_vec()),
@@ -64,7 +64,7 @@ impl Opening {
         let message = Secret::joined(&[self.header.as_bytes(), bare.as_bytes()]);
         let first = First {
             hash: self.hash,
-            password: self.login.password().clone(),
+            password: self.login.password(),
             nonce: self.nonce,
             bare,
             binding: Secret::joined(&[self.header.as_bytes(), &self.data]),

@@ -86,9 +86,7 @@ impl Server {
             }
             Answer::Scram(Lookup::Missing) => Turn::Failed(Failure::Rejected),
             Answer::Scram(Lookup::Unavailable) => Turn::Failed(Failure::Unavailable),
-            Answer::Scram(Lookup::Found(_)) | Answer::Password(_) | Answer::Cram(_) => {
-                Turn::Failed(Failure::Misused)
-            }
+            other => other.misfit(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use gatepost_mta::settings::{ListenerSettings, ListenerTls};
 use gatepost_policy::rules::{PlaintextWithoutTls, Service};
+use gatepost_sasl::Mechanism;
 
 use super::{Resolving, is_loopback};
 use crate::config::fault::Fault;
@@ -93,7 +94,9 @@ fn check_logins(resolving: &mut Resolving<'_>, name: &Setting<Word>, listener: &
     let clear = listener.tls.value == ListenerTls::Off;
     let usable = auth.mechanisms.items.iter().any(|mechanism| {
         let mechanism = mechanism.value;
-        !clear || !mechanism.needs_channel_binding() && (allowed || !mechanism.reveals_password())
+        !clear
+            || !mechanism.needs_tls()
+            || allowed && matches!(mechanism, Mechanism::Plain | Mechanism::Login)
     });
     if usable || listener.role.value != Service::Submission || auth.mechanisms.items.is_empty() {
         return;

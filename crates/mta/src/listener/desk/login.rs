@@ -113,6 +113,7 @@ impl<S: Spool, D: Directory> Desk<S, D> {
             ServerQuestion::CheckPassword { user, .. }
             | ServerQuestion::ScramVerifier { user, .. }
             | ServerQuestion::CramSecret { user } => user.clone(),
+            _ => String::new(),
         };
         let mechanism = going.exchange.mechanism();
         going.user = Some(user.clone());
@@ -142,6 +143,7 @@ impl<S: Spool, D: Directory> Desk<S, D> {
                     None => Lookup::Unavailable,
                 })
             }
+            _ => gatepost_sasl::Answer::Password(PasswordCheck::Unavailable),
         }
     }
 
@@ -237,11 +239,13 @@ impl<S: Spool, D: Directory> Desk<S, D> {
         let list = offered(self.visit.service, self.visit.channel(), self.rules());
         let plus = list.iter().any(|mechanism| mechanism.needs_channel_binding());
         Ok(ServerContext {
-            nonce: Nonce::from_random(&random),
             bindings: self.visit.tls.as_ref().map(|tls| tls.bindings.clone()).unwrap_or_default(),
             plus: if plus { PlusOffer::Offered } else { PlusOffer::NotOffered },
-            host: self.rules().hostname.ascii().to_owned(),
-            time: now().as_seconds().to_string(),
+            ..ServerContext::new(
+                Nonce::from_random(&random),
+                self.rules().hostname.ascii(),
+                now().as_seconds(),
+            )
         })
     }
 }

@@ -1,0 +1,48 @@
+//! Exchanges that another server runs for us: its octets pass through (Dovecot's auth socket).
+
+use std::net::SocketAddr;
+
+/// What a server needs to know to run an exchange for us.
+#[derive(Debug)]
+pub struct RelayStart {
+    /// The mechanism's name.
+    pub mechanism: &'static str,
+    /// The initial response, where the client sent one.
+    pub initial: Option<gatepost_sasl::Secret>,
+    /// From where.
+    pub client: SocketAddr,
+    /// Whether the channel is encrypted.
+    pub encrypted: bool,
+}
+
+/// How far such an exchange is.
+#[derive(Debug)]
+pub enum Relayed {
+    /// Send this, and hand the response to [`RelayedExchange::receive`].
+    Challenge(Vec<u8>, RelayedExchange),
+    /// The client is this user, by login name.
+    Right {
+        /// Whose.
+        user: String,
+    },
+    /// The other server refuses.
+    Wrong {
+        /// Whom the client said it is, where that is known.
+        user: Option<String>,
+    },
+}
+
+/// An exchange under way. Dropping it gives it up.
+#[derive(Debug)]
+pub struct RelayedExchange(());
+
+impl RelayedExchange {
+    /// Passes the client's response on.
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryError`](crate::DirectoryError) when the other server is gone.
+    pub async fn receive(self, _response: gatepost_sasl::Secret) -> Result<Relayed, crate::DirectoryError> {
+        Ok(Relayed::Wrong { user: None })
+    }
+}
