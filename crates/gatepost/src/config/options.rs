@@ -233,14 +233,41 @@ section! {
 }
 
 section! {
-    /// How to log in at a next hop. The password is never written here: it is in a file or an environment
-    /// variable.
+    /// How to log in at a next hop. It is proved by one of a password, an OAuth 1 token, or a client certificate.
+    /// Secrets are never written here: they are in files or environment variables.
     pub struct LoginOptions {
-        /// The name.
-        username: Setting<String>, r#""org""#;
+        /// The name. With a certificate it may be left out: the next hop then takes it from the certificate.
+        username: Option<Setting<String>>, r#""org""#;
         /// The file that holds the password, on its first line.
         password_file: Option<Setting<FilePath>>, r#""/etc/gatepost/provider.secret""#;
         /// The environment variable that holds the password.
         password_env: Option<Setting<String>>, r#""PROVIDER_PASSWORD""#;
+        /// The mechanisms that may be used: of these, the strongest that the next hop offers is. Without it, all that
+        /// serve for the credential but NTLM.
+        mechanisms: Option<Listed<Mechanism>>, r#"["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"]"#;
+        /// OAuth 1 keys, for OAUTH10A.
+        oauth1: Option<OauthOneOptions>, r#"{ consumer-key = "k", consumer-secret-file = "consumer.secret", token = "t", token-secret-file = "token.secret" }"#;
+        /// PEM: the client certificate to show in the TLS handshake, for EXTERNAL.
+        certificate: Option<Setting<FilePath>>, r#""/etc/gatepost/client.pem""#;
+        /// PEM: its private key.
+        private_key: Option<Setting<FilePath>>, r#""/etc/gatepost/client.key""#;
+    }
+}
+
+section! {
+    /// OAuth 1 keys (RFC 5849).
+    pub struct OauthOneOptions {
+        /// `oauth_consumer_key`: which program we are.
+        consumer_key: Setting<String>, r#""gatepost""#;
+        /// The file that holds the consumer's secret, on its first line.
+        consumer_secret_file: Option<Setting<FilePath>>, r#""/etc/gatepost/consumer.secret""#;
+        /// The environment variable that holds it.
+        consumer_secret_env: Option<Setting<String>>, r#""CONSUMER_SECRET""#;
+        /// `oauth_token`: whom we act for.
+        token: Setting<String>, r#""8f2c""#;
+        /// The file that holds the token's secret, on its first line.
+        token_secret_file: Option<Setting<FilePath>>, r#""/etc/gatepost/token.secret""#;
+        /// The environment variable that holds it.
+        token_secret_env: Option<Setting<String>>, r#""TOKEN_SECRET""#;
     }
 }

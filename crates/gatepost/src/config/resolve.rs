@@ -8,6 +8,7 @@ mod limits;
 mod listeners;
 mod relay;
 mod routes;
+mod secret;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
