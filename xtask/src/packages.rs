@@ -110,7 +110,9 @@ fn bring_npm() -> Outcome {
     std::fs::create_dir_all(&folder).map_err(|cause| format!("{}: {cause}", folder.display()))?;
     println!("test: installing {}", NPM.join(" "));
     let mut command = Command::new("npm");
-    command.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--no-save"]).args(NPM);
+    command
+        .args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--no-save", "--prefix", "."])
+        .args(NPM);
     command.current_dir(&folder).stdin(std::process::Stdio::null()).stdout(std::io::stderr());
     repository::run("npm install", &mut command)?;
     std::fs::write(&mark, NPM.join(" ")).map_err(|cause| format!("{}: {cause}", mark.display()))
