@@ -2,6 +2,7 @@
 
 mod faults;
 mod noise;
+mod ntlm;
 mod pairs;
 mod turns;
 mod vectors;
