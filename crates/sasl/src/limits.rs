@@ -40,3 +40,7 @@ pub const TOKEN_OCTETS_MOST: usize = 8_192;
 
 /// How far the time of an OAUTH10A login may be from ours, in seconds either way. Nonces are remembered for as long.
 pub const OAUTH_ONE_WINDOW_SECONDS: u64 = 300;
+
+/// The most tokens that are taken from a peer before a Kerberos context stands. Kerberos 5 needs one from each side;
+/// RFC 4752 names no number.
+pub const GSS_TOKENS_MOST: usize = 8;

@@ -1,6 +1,7 @@
 //! Whole exchanges: published vectors, our server against our client, planted faults, noise.
 
 mod faults;
+mod gssapi;
 mod noise;
 mod ntlm;
 mod pairs;

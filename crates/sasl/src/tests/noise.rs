@@ -26,6 +26,11 @@ impl Chance {
         usize::try_from(self.next() % u64::try_from(end.max(1)).unwrap()).unwrap()
     }
 
+    /// The message itself, or what [`spoil`](Self::spoil) makes of it.
+    pub(super) fn maybe_spoil(&mut self, good: &[u8]) -> Vec<u8> {
+        if self.below(3) == 0 { self.spoil(good) } else { good.to_vec() }
+    }
+
     /// A message made of a good one: cut, flipped, doubled, or replaced by noise that likes the alphabet of SASL.
     pub(super) fn spoil(&mut self, good: &[u8]) -> Vec<u8> {
         const ALPHABET: &[u8] = b"npyacrsivm==,,\0\0 09aZ/+<>@-.\xff\xc3\xa9";
