@@ -12,6 +12,8 @@
 //! | CRAM-MD5 | RFC 2195 | the password itself ([`CramSecret`]) |
 //! | SCRAM-SHA-1, SCRAM-SHA-256 | RFC 5802, RFC 7677 | a [`ScramVerifier`] |
 //! | the same with `-PLUS` | and RFC 5929, RFC 9266 | and the TLS channel's [`ChannelBinding`] |
+//! | NTLM | \[MS-NLMP\], \[MS-SMTPNTLM\] | the password's [`NtHash`] |
+//! | GSSAPI | RFC 4752 | a Kerberos library behind [`GssQuestion`], and its keys |
 //!
 //! Nothing here shows a secret: [`Secret`] has no `Display`, its `Debug` says nothing, and it wipes itself when
 //! dropped. Comparisons of secrets take the same time wherever they differ.

@@ -16,6 +16,10 @@ pub const NONCE_OCTETS: usize = 18;
 /// The longest nonce that a peer may bring, in octets.
 pub const PEER_NONCE_OCTETS_MOST: usize = 1_024;
 
+/// The most tokens that are taken from a peer before a Kerberos context stands. Kerberos 5 needs one from each side;
+/// RFC 4752 names no number.
+pub const GSS_TOKENS_MOST: usize = 8;
+
 /// Octets of salt in a verifier made by us.
 pub const SALT_OCTETS: usize = 16;
 

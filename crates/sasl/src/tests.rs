@@ -1,7 +1,9 @@
 //! Whole exchanges: published vectors, our server against our client, planted faults, noise.
 
 mod faults;
+mod gssapi;
 mod noise;
+mod ntlm;
 mod pairs;
 mod turns;
 mod vectors;

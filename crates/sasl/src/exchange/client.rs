@@ -209,7 +209,7 @@ impl ClientContext {
 ///
 /// Send [`initial`](Self::initial) along with the command where there is one, [`receive`](Self::receive) each challenge, and
 /// when the server says that all is well, ask [`succeeded`](Self::succeeded) whether that may be believed. No mechanism
-/// takes more than three challenges. To abort, drop it.
+/// takes more than three challenges, but for GSSAPI, whose tokens are limited by [`limits::GSS_TOKENS_MOST`]. To abort, drop it.
 pub struct ClientExchange {
     mechanism: Mechanism,
     state: State,
@@ -240,6 +240,9 @@ pub enum ClientFailure {
     /// The Kerberos library refuses or cannot be asked.
     #[error("Kerberos has no ticket for this server, or refuses it")]
     NoTicket,
+    /// GSSAPI with a security layer only (RFC 4752 section 3.3), which we leave to TLS.
+    #[error("the server insists on a security layer inside the exchange")]
+    SecurityLayer,
     /// A `-PLUS` mechanism, but the channel has no binding.
     #[error("the channel has no binding for a -PLUS mechanism")]
     NoChannelBinding,
