@@ -104,7 +104,7 @@ pub use exchange::server::{
 };
 pub use exchange::{Identity, PlusOffer};
 pub use hash::ScramHash;
-pub use mechanism::{Mechanism, Strength, nearest, strongest};
+pub use mechanism::{Mechanism, Strength, nearest, nearest_all, strongest};
 pub use nonce::Nonce;
 pub use secret::Secret;
 pub use verifier::{CramSecret, DigestSecret, NtHash, OauthOneKeys, ScramVerifier, VerifierError};

@@ -32,7 +32,7 @@ pub const ITERATIONS_DEFAULT: u32 = 15_000;
 /// could name four thousand million; a million is below a second of one core.
 pub const ITERATIONS_MOST: u32 = 1_000_000;
 
-/// The longest word compared by [`nearest`](crate::nearest), in octets. RFC 4422 section 3.1 gives names 20.
+/// The longest word compared by [`nearest_all`](crate::nearest_all), in octets. RFC 4422 section 3.1 gives names 20.
 pub const MECHANISM_NAME_OCTETS_MOST: usize = 32;
 
 /// The longest bearer token, in octets: what a message can carry beside the names.
@@ -40,3 +40,6 @@ pub const TOKEN_OCTETS_MOST: usize = 8_192;
 
 /// How far the time of an OAUTH10A login may be from ours, in seconds either way. Nonces are remembered for as long.
 pub const OAUTH_ONE_WINDOW_SECONDS: u64 = 300;
+
+/// The most names that [`nearest_all`](crate::nearest_all) gives: what fits into one line of a reply.
+pub const NEAREST_MOST: usize = 3;
