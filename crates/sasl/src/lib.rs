@@ -82,6 +82,7 @@ mod exchange;
 mod external;
 mod gssapi;
 mod hash;
+mod latin;
 mod login;
 mod mechanism;
 mod nonce;

@@ -35,6 +35,12 @@ pub const ITERATIONS_MOST: u32 = 1_000_000;
 /// The longest word compared by [`nearest_all`](crate::nearest_all), in octets. RFC 4422 section 3.1 gives names 20.
 pub const MECHANISM_NAME_OCTETS_MOST: usize = 32;
 
+/// The longest challenge of DIGEST-MD5, in octets: RFC 2831 section 2.1.1 wants less than 2048.
+pub const DIGEST_CHALLENGE_OCTETS_MOST: usize = 2_047;
+
+/// The longest response of DIGEST-MD5, in octets: RFC 2831 section 2.1.2 wants less than 4096.
+pub const DIGEST_RESPONSE_OCTETS_MOST: usize = 4_095;
+
 /// The longest bearer token, in octets: what a message can carry beside the names.
 pub const TOKEN_OCTETS_MOST: usize = 8_192;
 

@@ -252,6 +252,10 @@ pub enum ClientFailure {
     /// The server goes on after its last word, or the driver after a failure.
     #[error("a challenge after the end of the exchange")]
     Unexpected,
+    /// The server wants what this client does not do (DIGEST-MD5 without `qop=auth`), or the mechanism cannot carry what the login
+    /// holds: choose another mechanism.
+    #[error("the server or the login asks for what this mechanism cannot do here")]
+    Unsupported,
     /// The server's nonce does not begin with ours.
     #[error("the server's nonce is not an answer to ours")]
     NonceNotOurs,
@@ -285,7 +289,7 @@ impl ClientExchange {
             Mechanism::Plain => Opening::Plain(context.login),
             Mechanism::Login => Opening::Login(login::Client::new(context.login)?),
             Mechanism::CramMd5 | Mechanism::Md5 => Opening::Cram(cram::Client::new(context.login)?),
-            Mechanism::DigestMd5 => Opening::Digest(digest::Client::new(context)?),
+            Mechanism::DigestMd5 => Opening::Digest(digest::Client::new(context)),
             Mechanism::Ntlm => Opening::Ntlm(ntlm::Client::new(context)?),
             Mechanism::Oauthbearer => Opening::Bearer(bearer::Client::oauthbearer(context)?),
             Mechanism::Xoauth2 => Opening::Bearer(bearer::Client::xoauth2(context)?),
@@ -363,7 +367,7 @@ impl ClientExchange {
     /// else the failure that ended the exchange.
     pub fn succeeded(&self) -> Result<(), ClientFailure> {
         match &self.state {
-            State::Opening(Opening::Scram(_)) => Err(ClientFailure::ServerNotProved),
+            State::Opening(Opening::Scram(_) | Opening::Digest(_)) => Err(ClientFailure::ServerNotProved),
             State::Opening(_) => Err(ClientFailure::Premature),
             State::Going(client) => client.succeeded(),
             State::Ended(failure) => Err(*failure),
