@@ -8,8 +8,8 @@ mod vectors;
 
 use crate::{
     Answer, BindingKind, ChannelBinding, ClientContext, ClientExchange, ClientFailure, ClientStep,
-    CramSecret, Failure, Identity, Login, Lookup, Mechanism, Nonce, PasswordCheck, PlusOffer, ScramHash,
-    ScramVerifier, Secret, ServerContext, ServerExchange, ServerQuestion, ServerStep,
+    CramSecret, DigestSecret, Failure, Identity, Login, Lookup, Mechanism, Nonce, PasswordCheck, PlusOffer,
+    ScramHash, ScramVerifier, Secret, ServerContext, ServerExchange, ServerQuestion, ServerStep,
 };
 
 const USER: &str = "ada@gatepost.example";
@@ -18,13 +18,14 @@ const SALT: &[u8] = b"0123456789abcdef";
 const COST: u32 = crate::limits::ITERATIONS_LEAST;
 
 /// The mechanisms that prove a password and need nothing beside it; the others have tests of their own.
-const PASSWORDS: [Mechanism; 10] = [
+const PASSWORDS: [Mechanism; 11] = [
     Mechanism::ScramSha512Plus,
     Mechanism::ScramSha256Plus,
     Mechanism::ScramSha1Plus,
     Mechanism::ScramSha512,
     Mechanism::ScramSha256,
     Mechanism::ScramSha1,
+    Mechanism::DigestMd5,
     Mechanism::CramMd5,
     Mechanism::Md5,
     Mechanism::Plain,
@@ -71,6 +72,10 @@ impl Directory {
                 Answer::Cram(Lookup::Found(CramSecret::new(Secret::new(self.password))))
             }
             ServerQuestion::CramSecret { .. } => Answer::Cram(Lookup::Missing),
+            ServerQuestion::DigestSecret { user, realm } if user == self.user => {
+                Answer::Digest(Lookup::Found(DigestSecret::derive(user, realm, &Secret::new(self.password))))
+            }
+            ServerQuestion::DigestSecret { .. } => Answer::Digest(Lookup::Missing),
             other => panic!("no mechanism of PASSWORDS asks this: {other:?}"),
         }
     }
