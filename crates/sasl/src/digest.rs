@@ -12,7 +12,6 @@
 //! their work. No reauthentication either (section 2.2), so the nonce count is always one.
 
 mod client;
-mod message;
 mod server;
 
 #[cfg(test)]

@@ -44,6 +44,9 @@ pub const DIGEST_RESPONSE_OCTETS_MOST: usize = 4_095;
 /// The longest bearer token, in octets: what a message can carry beside the names.
 pub const TOKEN_OCTETS_MOST: usize = 8_192;
 
+/// How deep the JSON of an OAuth server's refusal may be nested: it is flat (RFC 7628 section 3.2.2), so this is room enough.
+pub const JSON_DEPTH_MOST: usize = 4;
+
 /// How far the time of an OAUTH10A login may be from ours, in seconds either way. Nonces are remembered for as long.
 pub const OAUTH_ONE_WINDOW_SECONDS: u64 = 300;
 

@@ -1,7 +1,7 @@
 //! DIGEST-MD5 as a client.
 
-use super::message::{Directives, quoted};
 use super::{COUNT, SERVICE, Said};
+use crate::directives::{Directives, quoted};
 use crate::exchange::client::{ClientContext, ClientFailure, ClientTurn, Login};
 use crate::{DigestSecret, Secret, latin, limits};
 

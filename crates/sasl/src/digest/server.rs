@@ -1,7 +1,7 @@
 //! DIGEST-MD5 as a server.
 
-use super::message::{Directives, quoted};
 use super::{COUNT, SERVICE, Said};
+use crate::directives::{Directives, quoted};
 use crate::exchange::server::{Answer, Failure, Lookup, ServerContext, ServerQuestion, Turn, client_name};
 use crate::{DigestSecret, Identity, Secret, latin, limits};
 

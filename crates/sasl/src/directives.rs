@@ -1,16 +1,17 @@
-//! The directives of DIGEST-MD5 (RFC 2831 section 7): a list of names with values, to parts and back.
+//! Lists of names with values as HTTP's authentication writes them (`realm="x",qop=auth`), to parts and back: the messages of
+//! DIGEST-MD5 (RFC 2831 section 7) and the credentials of OAuth 1 (RFC 5849 section 3.5.1).
 
 /// A list of directives, read.
 ///
 /// Names are compared without case; values are unquoted and unescaped octets. Which names may stand there twice only
 /// the reader of each message knows.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Directives(Vec<(String, Vec<u8>)>);
+pub(crate) struct Directives(Vec<(String, Vec<u8>)>);
 
 impl Directives {
     /// Reads a list, none if it is not of the form. White space and empty elements between commas are skipped, as the
     /// `#rule` of HTTP has it.
-    pub(super) fn read(mut octets: &[u8]) -> Option<Self> {
+    pub(crate) fn read(mut octets: &[u8]) -> Option<Self> {
         let mut found = Vec::new();
         loop {
             octets = skip_space(octets);
@@ -26,7 +27,7 @@ impl Directives {
             }
             let rest = skip_space(rest).strip_prefix(b"=")?;
             let (value, rest) = take_value(skip_space(rest))?;
-            found.push((String::from_utf8_lossy(name).to_ascii_lowercase(), value));
+            found.push((String::from_utf8_lossy(name).into_owned(), value));
             octets = match skip_space(rest) {
                 [] => return Some(Self(found)),
                 [b',', rest @ ..] => rest,
@@ -35,27 +36,35 @@ impl Directives {
         }
     }
 
+    /// Names as they came, with their values, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
+    }
+
     /// The values of this name, in order.
-    pub(super) fn all<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_slice())
+    pub(crate) fn all<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        self.0
+            .iter()
+            .filter(move |(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_slice())
     }
 
     /// The value of a name that may be missing; an error if it is there twice.
-    pub(super) fn optional(&self, name: &str) -> Result<Option<&[u8]>, Twice> {
+    pub(crate) fn optional(&self, name: &str) -> Result<Option<&[u8]>, Twice> {
         let mut values = self.all(name);
         let first = values.next();
         if values.next().is_some() { Err(Twice) } else { Ok(first) }
     }
 
     /// The value of a name that must be there once.
-    pub(super) fn once(&self, name: &str) -> Option<&[u8]> {
+    pub(crate) fn once(&self, name: &str) -> Option<&[u8]> {
         self.optional(name).ok().flatten()
     }
 }
 
 /// A directive that may be there only once is there twice.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Twice;
+pub(crate) struct Twice;
 
 fn skip_space(octets: &[u8]) -> &[u8] {
     let end = octets.iter().position(|octet| !matches!(octet, b' ' | b'\t' | b'\r' | b'\n'));
@@ -93,7 +102,7 @@ fn take_quoted(octets: &[u8]) -> Option<(Vec<u8>, &[u8])> {
 }
 
 /// A value in quotes.
-pub(super) fn quoted(value: &str) -> String {
+pub(crate) fn quoted(value: &str) -> String {
     format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
@@ -112,13 +121,13 @@ mod tests {
             ("", &[]),
             (" ,, ,", &[]),
             ("qop=auth", &[("qop", "auth")]),
-            ("QOP=\"auth\"", &[("qop", "auth")]),
-            ("nc=00000001,\r\n  Qop = auth ,", &[("nc", "00000001"), ("qop", "auth")]),
+            ("QOP=\"auth\"", &[("QOP", "auth")]),
+            ("nc=00000001,\r\n  Qop = auth ,", &[("nc", "00000001"), ("Qop", "auth")]),
             (",a=b,,c=\"d,e=f\"", &[("a", "b"), ("c", "d,e=f")]),
             (r#"username="a\"b\\c\d""#, &[("username", r#"a"b\cd"#)]),
             ("realm=\"\"", &[("realm", "")]),
             ("username=\"\u{e9}va\"", &[("username", "\u{e9}va")]),
-            ("a=1,A=2", &[("a", "1"), ("a", "2")]),
+            ("a=1,A=2", &[("a", "1"), ("A", "2")]),
         ];
         for (text, want) in rows {
             let want = want.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
