@@ -1,7 +1,10 @@
 //! Whole exchanges: published vectors, our server against our client, planted faults, noise.
 
+mod bearer;
+mod external;
 mod faults;
 mod noise;
+mod oauth_one;
 mod pairs;
 mod turns;
 mod vectors;
@@ -168,4 +171,35 @@ fn talk(
         step = server.receive(Some(&response));
     }
     panic!("the exchange does not end");
+}
+
+/// What a server's step sends.
+#[track_caller]
+fn challenged(step: ServerStep) -> Vec<u8> {
+    match step {
+        ServerStep::Challenge(challenge) => challenge,
+        other @ (ServerStep::Ask(_) | ServerStep::Succeeded(_) | ServerStep::Failed(_)) => {
+            panic!("{other:?}")
+        }
+    }
+}
+
+/// What a client's step sends.
+#[track_caller]
+fn responded(step: ClientStep) -> Secret {
+    match step {
+        ClientStep::Respond(response) => response,
+        other @ (ClientStep::Ask(_) | ClientStep::Failed(_)) => panic!("{other:?}"),
+    }
+}
+
+/// Why a server's step ends it.
+#[track_caller]
+fn failure(step: ServerStep) -> Failure {
+    match step {
+        ServerStep::Failed(failure) => failure,
+        other @ (ServerStep::Ask(_) | ServerStep::Challenge(_) | ServerStep::Succeeded(_)) => {
+            panic!("{other:?}")
+        }
+    }
 }

@@ -55,7 +55,7 @@ fn rfc_5849_section_1_2() {
             ("", ""),
             parameters(&[
                 ("oauth_timestamp", "137131200"),
-                ("oauth_nonce", "wIjqoxSySfd"),
+                ("oauth_nonce", "wIjqoS"),
                 ("oauth_callback", "http://printer.example.com/ready"),
             ]),
             "74KNZJeDHnMBp0EMJ9ZHt%2FXKycU%3D",
