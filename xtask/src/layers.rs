@@ -16,7 +16,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("gatepost-smtp", &["gatepost-mail"]),
     ("gatepost-policy", &["gatepost-mail", "gatepost-sasl"]),
     ("gatepost-spool", &["gatepost-mail"]),
-    ("gatepost-directory", &["gatepost-mail", "gatepost-sasl"]),
+    // Both the directory (tokens that clients show) and the deliveries (tokens that we show) ask issuers over HTTPS, and
+    // one has no business in the other; so what bounds those requests is a package of its own.
+    ("gatepost-fetch", &[]),
+    ("gatepost-directory", &["gatepost-mail", "gatepost-sasl", "gatepost-fetch"]),
     (
         "gatepost-mta",
         &[
@@ -25,6 +28,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "gatepost-smtp",
             "gatepost-policy",
             "gatepost-spool",
+            "gatepost-fetch",
             "gatepost-directory",
         ],
     ),
@@ -37,6 +41,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "gatepost-smtp",
             "gatepost-policy",
             "gatepost-spool",
+            "gatepost-fetch",
             "gatepost-directory",
             "gatepost-mta",
             "gatepost-http",

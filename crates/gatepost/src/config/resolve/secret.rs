@@ -1,4 +1,4 @@
-//! Secrets that the file names: on the first line of a file of their own, or in an environment variable.
+//! Secrets, which the file only names: they are on the first line of a file of their own, or in an environment variable.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
@@ -14,22 +14,27 @@ use crate::config::values::FilePath;
 /// Longest secret, in octets.
 const LONGEST: u64 = 8192;
 
-/// Where a secret is.
-pub(super) struct Whereabouts<'a> {
-    /// What it is, as in "password": the keys are `password-file` and `password-env`.
-    pub(super) what: &'static str,
-    /// What needs it, as in "a login".
-    pub(super) whose: &'static str,
-    pub(super) file: &'a Option<Setting<FilePath>>,
-    pub(super) variable: &'a Option<Setting<String>>,
-    /// The section that names it.
-    pub(super) section: Option<Place>,
+/// Where a secret is kept, as it was written.
+#[derive(Clone)]
+pub(super) struct Kept<'a> {
+    /// Who needs it, as in "a login".
+    pub(super) who: &'a str,
+    /// `password-file`, or the same of another secret.
+    pub(super) file: Option<&'a Setting<FilePath>>,
+    /// `password-env`, likewise.
+    pub(super) variable: Option<&'a Setting<String>>,
+    /// The section.
+    pub(super) place: Option<Place>,
 }
 
-/// Reads a secret; what is wrong is noted.
-pub(super) fn read(resolving: &mut Resolving<'_>, whereabouts: &Whereabouts<'_>) -> Option<Secret> {
-    let Whereabouts { what, whose, file, variable, section } = whereabouts;
-    match (file, variable) {
+/// The password, or what is wrong, noted.
+pub(super) fn password(resolving: &mut Resolving<'_>, kept: &Kept<'_>) -> Option<Secret> {
+    named(resolving, "password", kept)
+}
+
+/// A secret whose keys are `NAME-file` and `NAME-env`, or what is wrong, noted.
+pub(super) fn named(resolving: &mut Resolving<'_>, what: &str, kept: &Kept<'_>) -> Option<Secret> {
+    match (kept.file, kept.variable) {
         (Some(file), None) => from_file(resolving, what, file),
         (None, Some(variable)) => from_variable(resolving, what, variable),
         (Some(file), Some(variable)) => {
@@ -43,8 +48,8 @@ pub(super) fn read(resolving: &mut Resolving<'_>, whereabouts: &Whereabouts<'_>)
         }
         (None, None) => {
             resolving.note(
-                Fault::error(format!("{whose} needs a {what}"))
-                    .at(section.clone(), "without one")
+                Fault::error(format!("{} needs a {what}", kept.who))
+                    .at(kept.place.clone(), "without one")
                     .mend(format!("add `{what}-file = \"/etc/gatepost/provider.secret\"`, or `{what}-env`")),
             );
             None

@@ -7,7 +7,7 @@ use crate::config::fault::Fault;
 use crate::config::options::{LoginOptions, OauthOneOptions};
 use crate::config::read::Listed;
 use crate::config::resolve::Resolving;
-use crate::config::resolve::secret::{self, Whereabouts};
+use crate::config::resolve::secret::{self, Kept};
 
 pub(super) fn resolve(resolving: &mut Resolving<'_>, login: &LoginOptions) -> Option<RouteLogin> {
     let credential = credential(resolving, login)?;
@@ -39,14 +39,13 @@ fn credential(resolving: &mut Resolving<'_>, login: &LoginOptions) -> Option<Cre
     if login.certificate.is_some() || login.private_key.is_some() {
         return certificate(resolving, login);
     }
-    let whereabouts = Whereabouts {
-        what: "password",
-        whose: "a login",
-        file: &login.password_file,
-        variable: &login.password_env,
-        section: login.place.clone(),
+    let kept = Kept {
+        who: "a login",
+        file: login.password_file.as_ref(),
+        variable: login.password_env.as_ref(),
+        place: login.place.clone(),
     };
-    secret::read(resolving, &whereabouts).map(Credential::Password)
+    secret::password(resolving, &kept).map(Credential::Password)
 }
 
 fn oauth_one(
@@ -54,21 +53,19 @@ fn oauth_one(
     login: &LoginOptions,
     keys: &OauthOneOptions,
 ) -> Option<Credential> {
-    let consumer = Whereabouts {
-        what: "consumer-secret",
-        whose: "OAUTH10A",
-        file: &keys.consumer_secret_file,
-        variable: &keys.consumer_secret_env,
-        section: keys.place.clone(),
+    let consumer = Kept {
+        who: "OAUTH10A",
+        file: keys.consumer_secret_file.as_ref(),
+        variable: keys.consumer_secret_env.as_ref(),
+        place: keys.place.clone(),
     };
-    let token = Whereabouts {
-        what: "token-secret",
-        file: &keys.token_secret_file,
-        variable: &keys.token_secret_env,
-        ..Whereabouts { section: keys.place.clone(), ..consumer }
+    let token = Kept {
+        file: keys.token_secret_file.as_ref(),
+        variable: keys.token_secret_env.as_ref(),
+        ..consumer.clone()
     };
-    let (consumer_secret, token_secret) =
-        (secret::read(resolving, &consumer), secret::read(resolving, &token));
+    let consumer_secret = secret::named(resolving, "consumer-secret", &consumer);
+    let token_secret = secret::named(resolving, "token-secret", &token);
     Some(Credential::OauthOne(OauthOneKeys {
         consumer: keys.consumer_key.value.clone(),
         consumer_secret: consumer_secret?,
