@@ -16,6 +16,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("gatepost-smtp", &["gatepost-mail"]),
     ("gatepost-policy", &["gatepost-mail", "gatepost-sasl"]),
     ("gatepost-spool", &["gatepost-mail"]),
+    // Uses none of ours, so that who lets it run as root can read all of it.
+    ("gatepost-helper", &[]),
     ("gatepost-directory", &["gatepost-mail", "gatepost-sasl"]),
     (
         "gatepost-mta",

@@ -16,11 +16,13 @@ use crate::patience::{PATIENCE, until};
 
 mod dovecot;
 mod exim;
+mod kdc;
 mod load;
 mod postfix;
 
 pub use dovecot::Dovecot;
 pub use exim::Exim;
+pub use kdc::Kdc;
 pub use load::{SmtpSink, smtp_source};
 pub use postfix::{Plan as PostfixPlan, Postfix};
 
