@@ -5,6 +5,7 @@ use crate::work::Work;
 
 /// What the library says no with.
 #[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "kerberos"), expect(dead_code, reason = "without the library nothing is refused"))]
 pub(crate) enum No {
     /// No ticket, a forged or repeated one, another key, clocks too far apart.
     Refused(String),

@@ -4,6 +4,7 @@ use crate::dialogue::{Broken, Dialogue};
 
 /// What PAM says of a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(not(feature = "pam"), expect(dead_code, reason = "without libpam nothing is known"))]
 pub(crate) enum Verdict {
     /// It is the user's, who may log in now.
     Right,
