@@ -3,6 +3,8 @@
 //! These are the raw options. What they mean together, and where they contradict each other, is found in
 //! [`super::resolve`].
 
+mod source;
+
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
 
@@ -13,8 +15,9 @@ use gatepost_sasl::Mechanism;
 
 use super::read::{Listed, Named, Setting, section};
 use super::values::{
-    Bind, Deliver, DnssecRule, ExchangerTls, FilePath, RecipientsChoice, Size, Smtp, SourceKind, Wait, Word,
+    Bind, Deliver, DnssecRule, ExchangerTls, FilePath, RecipientsChoice, Size, Smtp, Wait, Word,
 };
+pub use source::{EmbeddedSourceOptions, SourceOptions};
 
 section! {
     /// What a site needs is here and in the first few sections; everything else has a default.
@@ -112,15 +115,6 @@ section! {
         lockout: Setting<Wait> = r#""15m""#;
         /// Where accounts are kept, in the order to ask. Without any, the embedded directory.
         source: Named<Word, SourceOptions> = "{}";
-    }
-}
-
-section! {
-    /// A source of accounts.
-    pub struct SourceOptions {
-        /// `embedded`: in data-dir, managed by `gatepost account`. Others (sql, ldap, dovecot, oauth) are
-        /// known but not built yet.
-        kind: Setting<SourceKind>, r#""embedded""#;
     }
 }
 

@@ -8,6 +8,8 @@ mod limits;
 mod listeners;
 mod relay;
 mod routes;
+mod secret;
+mod source;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -22,6 +24,7 @@ use gatepost_policy::rules::Endpoint;
 use super::fault::{Fault, Faults};
 use super::options::{Options, TlsOptions};
 use super::source::{Place, Source};
+pub use source::{EngineSettings, SourceSettings};
 
 /// What the parts are told.
 #[derive(Debug, Clone)]
@@ -30,6 +33,8 @@ pub struct Configuration {
     pub settings: Settings,
     /// Where spool, accounts, keys and events are.
     pub data_dir: PathBuf,
+    /// Where accounts are kept, in the order to ask.
+    pub sources: Vec<SourceSettings>,
 }
 
 /// What is outside the file and counts all the same.
@@ -61,6 +66,7 @@ pub fn resolve(
     let listeners = listeners::resolve(&mut resolving);
     let hosted = domains::resolve(&mut resolving);
     let auth = auth::resolve(&mut resolving);
+    let sources = source::resolve(&mut resolving);
     let machines = relay::resolve(&mut resolving);
     let limits = limits::limits(&mut resolving);
     let timeouts = limits::timeouts(&mut resolving);
@@ -79,7 +85,7 @@ pub fn resolve(
         exchanger_port: delivery.exchanger_port,
     };
     let data_dir = resolving.path(&options.data_dir.value.0);
-    Some(Configuration { settings, data_dir })
+    Some(Configuration { settings, data_dir, sources })
 }
 
 impl Resolving<'_> {

@@ -109,7 +109,7 @@ fn settings_and_rules_hold_what_was_written() {
         "#,
     )
     .unwrap();
-    let Configuration { settings, data_dir } = loaded.configuration;
+    let Configuration { settings, data_dir, .. } = loaded.configuration;
     let rules = &settings.rules;
     assert_eq!(data_dir, Path::new("data"));
     assert_eq!(settings.listeners[0].bind.len(), 2);

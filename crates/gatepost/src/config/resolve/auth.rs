@@ -9,7 +9,6 @@ use crate::config::values::Wait;
 
 pub(super) fn resolve(resolving: &mut Resolving<'_>) -> AuthRules {
     check_mechanisms(resolving);
-    check_sources(resolving);
     let auth = &resolving.options.auth;
     if auth.allow_plaintext_without_tls.value == PlaintextWithoutTls::Allowed {
         resolving.note(
@@ -70,19 +69,4 @@ fn check_mechanisms(resolving: &mut Resolving<'_>) {
                 .mend("add \"SCRAM-SHA-256\""),
         );
     }
-}
-
-fn check_sources(resolving: &mut Resolving<'_>) {
-    let entries = &resolving.options.auth.source.entries;
-    let Some(((first, _), more)) = entries.split_first() else { return };
-    let faults: Vec<Fault> = more
-        .iter()
-        .map(|(name, _)| {
-            Fault::error("there is one embedded directory only")
-                .at(name.place.clone(), "a second one")
-                .against(first.place.clone(), "the first one")
-                .mend(format!("remove `[auth.source.{}]`", name.value.0))
-        })
-        .collect();
-    faults.into_iter().for_each(|fault| resolving.note(fault));
 }
