@@ -20,6 +20,8 @@ const TABLE: &[(&str, &[&str])] = &[
     // one has no business in the other; so what bounds those requests is a package of its own.
     ("gatepost-fetch", &[]),
     ("gatepost-directory", &["gatepost-mail", "gatepost-sasl", "gatepost-fetch"]),
+    // Uses none of ours, so that who lets it run as root can read all of it.
+    ("gatepost-helper", &[]),
     (
         "gatepost-mta",
         &[
