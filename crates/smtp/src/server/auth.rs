@@ -39,7 +39,7 @@ impl Core {
             () if !offered(&settings.mechanisms) && offered(&settings.mechanisms_after_tls) => {
                 Some(reply::ENCRYPTION_REQUIRED)
             }
-            // Whoever is asked refuses it, in words that name the nearest: this crate knows no mechanisms.
+            // One that is not offered is asked about too: which ones come near to it, this crate does not know.
             () => None,
         }
     }

@@ -99,7 +99,7 @@ impl Desk {
                 challenge(b"Username:")
             }
             (_unknown, _) => {
-                let text = "This mechanism is not offered; these are: PLAIN LOGIN";
+                let text = "This mechanism is not offered; these are: PLAIN LOGIN".to_owned();
                 Answer::Refuse(reply::UNKNOWN_MECHANISM.with_text(text))
             }
         }
