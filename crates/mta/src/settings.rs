@@ -68,6 +68,8 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// PEM.
     pub private_key: PathBuf,
+    /// PEM: who vouches for the certificates of clients. Without it only their fingerprints count.
+    pub client_authorities: Option<PathBuf>,
 }
 
 /// How long to wait for others (RFC 5321 section 4.5.3.2).

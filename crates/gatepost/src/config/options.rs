@@ -10,8 +10,8 @@ use std::num::{NonZeroU16, NonZeroU32};
 
 use gatepost_mail::{Domain, Mailbox};
 use gatepost_mta::settings::ListenerTls;
-use gatepost_policy::rules::{Network, Pattern, PlaintextWithoutTls, Service, TlsRule};
-use gatepost_sasl::Mechanism;
+use gatepost_policy::rules::{Network, Pattern, PlaintextWithoutTls, Ratchet, Service, TlsRule};
+use gatepost_sasl::{Mechanism, NtlmVersions};
 
 use super::read::{Listed, Named, Setting, section};
 use super::values::{
@@ -67,6 +67,9 @@ section! {
         private_key: Option<Setting<FilePath>>, r#""/etc/gatepost/tls/privkey.pem""#;
         /// PEM: certificates that vouch for next hops where `tls = "required"`, beside those of the system.
         trust: Option<Setting<FilePath>>, r#""/etc/gatepost/tls/partners.pem""#;
+        /// PEM: certificates that vouch for those of clients (EXTERNAL). An address in a certificate counts only if one of
+        /// these vouches for it; without them, a certificate is known by its fingerprint.
+        client_authorities: Option<Setting<FilePath>>, r#""/etc/gatepost/tls/devices.pem""#;
     }
     later {
         "acme": "getting certificates by ACME",
@@ -83,6 +86,9 @@ section! {
         role: Setting<Service>, r#""submission""#;
         /// How TLS begins: by STARTTLS, or at once (RFC 8314).
         tls: Setting<ListenerTls> = r#""starttls""#;
+        /// The mechanisms offered here, in the place of those of `[auth]`. Where the client's network has a list too, a
+        /// mechanism must be in both.
+        mechanisms: Option<Listed<Mechanism>>, r#"["EXTERNAL"]"#;
     }
 }
 
@@ -103,18 +109,42 @@ section! {
 section! {
     /// Logging in.
     pub struct AuthOptions {
-        /// The mechanisms offered, in this order. The -PLUS forms are offered under TLS only; so are PLAIN
-        /// and LOGIN, unless the next key says otherwise.
-        mechanisms: Listed<Mechanism> = r#"["SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN"]"#;
+        /// The mechanisms offered, in this order. The -PLUS forms, OAUTHBEARER, XOAUTH2 and EXTERNAL are offered under TLS
+        /// only; so are PLAIN and LOGIN, unless the next key says otherwise. Of the default, what no source of accounts can
+        /// serve is left out. Named where wanted: SCRAM-SHA-512-PLUS and SCRAM-SHA-512 (once every account has had a new
+        /// password since they came), and EXTERNAL (clients are asked for a certificate then). Each with a known weakness:
+        /// CRAM-MD5, DIGEST-MD5, NTLM, OAUTH10A, and MD5, a name of our own for CRAM-MD5. ANONYMOUS is never offered.
+        mechanisms: Listed<Mechanism> = r#"["SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "GSSAPI", "SCRAM-SHA-256", "SCRAM-SHA-1", "OAUTHBEARER", "XOAUTH2", "PLAIN", "LOGIN"]"#;
         /// Whether PLAIN and LOGIN, which show the password, are offered without TLS. Loopback is no
         /// exception.
         allow_plaintext_without_tls: Setting<PlaintextWithoutTls> = "false";
-        /// How many failures lock out a client network or an account.
+        /// Other mechanisms for clients of a network; of several, the smallest network counts.
+        network: Named<Network, NetworkAuthOptions> = "{}";
+        /// Whether an account that has logged in bound to its TLS channel (by a -PLUS mechanism) is refused weaker ways from
+        /// then on: who sits in between can then not talk its mail program into one. Passwords of devices are not held by it.
+        ratchet: Setting<Ratchet> = "false";
+        /// The realm that secrets for DIGEST-MD5 are made for; without it, `hostname`. Changing it makes them all worthless.
+        realm: Option<Setting<String>>, r#""example.org""#;
+        /// Whether NTLM takes responses of version 1, which is broken.
+        ntlm_v1: Setting<NtlmVersions> = "false";
+        /// How many failures lock out a client network, an account (for networks from where it does not normally come), or an
+        /// account at a network from where it does.
         failures_before_lockout: Setting<NonZeroU32> = "10";
         /// For how long; failures are counted over the same time.
         lockout: Setting<Wait> = r#""15m""#;
+        /// The longest delay before the reply to a failed login; it begins at half a second and doubles with each failure.
+        /// "0s" is none.
+        tarpit: Setting<Wait> = r#""10s""#;
         /// Where accounts are kept, in the order to ask. Without any, the embedded directory.
         source: Named<Word, SourceOptions> = "{}";
+    }
+}
+
+section! {
+    /// Logging in from a network.
+    pub struct NetworkAuthOptions {
+        /// The mechanisms offered to its clients, in the place of those of `[auth]`.
+        mechanisms: Listed<Mechanism>, r#"["CRAM-MD5", "LOGIN"]"#;
     }
 }
 

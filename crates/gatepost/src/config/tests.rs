@@ -73,6 +73,7 @@ fn every_default_and_example_can_be_read() {
         ("listener.a", options::ListenerOptions::DECLARED),
         ("domain.\"example.org\"", options::DomainOptions::DECLARED),
         ("auth.source.a", options::SourceOptions::DECLARED),
+        ("auth.network.\"10.0.0.0/8\"", options::NetworkAuthOptions::DECLARED),
         ("relay.machine.a", options::MachineOptions::DECLARED),
         ("route.\"*\"", options::RouteOptions::DECLARED),
     ];

@@ -90,6 +90,7 @@ fn certificate(resolving: &mut Resolving<'_>, login: &LoginOptions) -> Option<Cr
     Some(Credential::Certificate(TlsFiles {
         certificate: resolving.path(&certificate.value.0),
         private_key: resolving.path(&key.value.0),
+        client_authorities: None,
     }))
 }
 
