@@ -73,11 +73,11 @@ impl Server {
 
     pub(crate) fn answer(self, answer: Answer) -> Turn<Self> {
         let Self::Check { setup, named } = self else { return Turn::Failed(Failure::Misused) };
-        match answer {
-            Answer::Token(TokenCheck::Right { user }) => Turn::Succeeded(Identity::of_owner(user, named)),
-            Answer::Token(TokenCheck::Refused(fault)) => setup.refuse(fault),
-            Answer::Token(TokenCheck::Unavailable) => Turn::Failed(Failure::Unavailable),
-            other => other.misfit(),
+        let Answer::Token(check) = answer else { return answer.misfit() };
+        match check {
+            TokenCheck::Right { user } => Turn::Succeeded(Identity::of_owner(user, named)),
+            TokenCheck::Refused(fault) => setup.refuse(fault),
+            TokenCheck::Unavailable => Turn::Failed(Failure::Unavailable),
         }
     }
 }

@@ -135,7 +135,8 @@ mod tests {
 
     #[test]
     fn pairs_are_read() {
-        let rows: [(&str, Option<&[(&str, &str)]>); 13] = [
+        type Row<'a> = (&'a str, Option<&'a [(&'a str, &'a str)]>);
+        let rows: [Row<'_>; 13] = [
             ("\x01", Some(&[])),
             ("a=b\x01\x01", Some(&[("a", "b")])),
             ("a=\x01b=c=d\t e\x01\x01", Some(&[("a", ""), ("b", "c=d\t e")])),

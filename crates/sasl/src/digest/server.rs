@@ -72,21 +72,21 @@ impl Server {
 
     pub(crate) fn answer(self, answer: Answer) -> Turn<Self> {
         let Self::Secret(response) = self else { return Turn::Failed(Failure::Misused) };
-        match answer {
-            Answer::Digest(Lookup::Found(secret)) if response.is_proved_by(&secret) => {
+        let Answer::Digest(found) = answer else { return answer.misfit() };
+        match found {
+            Lookup::Found(secret) if response.is_proved_by(&secret) => {
                 let proof = response.said().server_proof(&secret);
                 let challenge = [b"rspauth=".as_slice(), proof.expose()].concat();
                 Turn::Challenge(challenge, Self::Acknowledgement(response.identity))
             }
-            Answer::Digest(Lookup::Found(_)) => Turn::Failed(Failure::Rejected),
-            Answer::Digest(Lookup::Missing) => {
+            Lookup::Found(_) => Turn::Failed(Failure::Rejected),
+            Lookup::Missing => {
                 // Computed and compared all the same: an unknown user must cost the same time.
                 let nobody = DigestSecret::derive("", "", &Secret::new(""));
                 let _ = std::hint::black_box(response.is_proved_by(&nobody));
                 Turn::Failed(Failure::Rejected)
             }
-            Answer::Digest(Lookup::Unavailable) => Turn::Failed(Failure::Unavailable),
-            other => other.misfit(),
+            Lookup::Unavailable => Turn::Failed(Failure::Unavailable),
         }
     }
 }

@@ -474,14 +474,12 @@ impl<S> Turn<S> {
 
     /// The end of every mechanism that lets the directory compare passwords.
     pub(crate) fn of_password_check(answer: &Answer, identity: Identity) -> Self {
-        match answer {
-            Answer::Password(PasswordCheck::Right) => Self::Succeeded(identity),
-            Answer::Password(PasswordCheck::RightAs(user)) => {
-                Self::Succeeded(identity.known_as(user.clone()))
-            }
-            Answer::Password(PasswordCheck::Wrong) => Self::Failed(Failure::Rejected),
-            Answer::Password(PasswordCheck::Unavailable) => Self::Failed(Failure::Unavailable),
-            other => other.misfit(),
+        let Answer::Password(check) = answer else { return answer.misfit() };
+        match check {
+            PasswordCheck::Right => Self::Succeeded(identity),
+            PasswordCheck::RightAs(user) => Self::Succeeded(identity.known_as(user.clone())),
+            PasswordCheck::Wrong => Self::Failed(Failure::Rejected),
+            PasswordCheck::Unavailable => Self::Failed(Failure::Unavailable),
         }
     }
 }

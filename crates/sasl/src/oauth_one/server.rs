@@ -67,12 +67,20 @@ impl Server {
     }
 
     pub(crate) fn answer(self, answer: Answer) -> Turn<Self> {
-        match (self, answer) {
-            (Self::Keys(setup, request), Answer::OauthOne(found)) => setup.judge(request, found),
-            (Self::Nonce(identity), Answer::Freshness(Freshness::New)) => Turn::Succeeded(identity),
-            (Self::Nonce(_), Answer::Freshness(Freshness::Used)) => Turn::Failed(Failure::Repeated),
-            (Self::Nonce(_), Answer::Freshness(Freshness::Unavailable)) => Turn::Failed(Failure::Unavailable),
-            (Self::Message(_) | Self::Keys(..) | Self::Nonce(_) | Self::Refused(_), other) => other.misfit(),
+        match self {
+            Self::Keys(setup, request) => {
+                let Answer::OauthOne(found) = answer else { return answer.misfit() };
+                setup.judge(request, found)
+            }
+            Self::Nonce(identity) => {
+                let Answer::Freshness(freshness) = answer else { return answer.misfit() };
+                match freshness {
+                    Freshness::New => Turn::Succeeded(identity),
+                    Freshness::Used => Turn::Failed(Failure::Repeated),
+                    Freshness::Unavailable => Turn::Failed(Failure::Unavailable),
+                }
+            }
+            Self::Message(_) | Self::Refused(_) => Turn::Failed(Failure::Misused),
         }
     }
 }
