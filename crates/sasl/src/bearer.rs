@@ -43,8 +43,7 @@ impl Server {
     }
 
     fn new(dialect: Dialect, context: ServerContext) -> Self {
-        let ServerContext { host, port, oauth_help, .. } = context;
-        Self::Message(Setup { dialect, here: Here { host, port }, help: oauth_help })
+        Self::Message(Setup { dialect, here: Here::new(&context), help: context.oauth_help })
     }
 
     pub(crate) fn open(self, initial: Option<&[u8]>) -> Turn<Self> {

@@ -21,6 +21,8 @@ pub struct ServerContext {
     pub plus: PlusOffer,
     /// Our name: in challenges, and as the host that a token or a digest must be meant for.
     pub host: String,
+    /// Other names that clients reach us by; a digest or a token may be meant for any of them.
+    pub aliases: Vec<String>,
     /// The port that the client connected to, which OAuth clients name.
     pub port: u16,
     /// Seconds since 1970.
@@ -53,6 +55,11 @@ pub enum NtlmVersions {
 }
 
 impl ServerContext {
+    /// All names of ours, the first one first.
+    pub(crate) fn names(&self) -> Vec<String> {
+        std::iter::once(&self.host).chain(&self.aliases).cloned().collect()
+    }
+
     /// A context without TLS, at port 587, whose realm is the host. Set what is otherwise.
     #[must_use]
     pub fn new(nonce: Nonce, host: impl Into<String>, time: u64) -> Self {
@@ -63,6 +70,7 @@ impl ServerContext {
             plus: PlusOffer::NotOffered,
             realm: host.clone(),
             host,
+            aliases: Vec::new(),
             port: 587,
             time,
             oauth_help: OauthHelp::default(),

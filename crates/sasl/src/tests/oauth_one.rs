@@ -100,6 +100,21 @@ fn both_ways_to_begin_lead_to_the_same() {
     }
 }
 
+/// The signature is over the name that the client calls us.
+#[test]
+fn another_name_of_ours_is_taken() {
+    let message = message();
+    let at = |host: &str, aliases: &[&str]| {
+        let mut context = server_context(Vec::new(), PlusOffer::NotOffered);
+        context.host = host.to_owned();
+        context.aliases = aliases.iter().map(|name| (*name).to_owned()).collect();
+        let server = ServerExchange::begin(Mechanism::Oauth10a, context);
+        Directory::default().judge(server, message.as_bytes()).map(|_| ())
+    };
+    assert_eq!(at("mx.gatepost.example", &["smtp.gatepost.example", "Mail.gatepost.example"]), Ok(()));
+    assert_eq!(at("mx.gatepost.example", &["smtp.gatepost.example"]), Err(Failure::WrongServer));
+}
+
 /// Signed by another implementation of RFC 5849 (Python's hmac and urllib), in the layout of RFC 7628's example.
 #[test]
 fn foreign_signatures_are_taken() {
