@@ -109,11 +109,13 @@ mod verifier;
 mod tests;
 
 pub use binding::{BindingKind, ChannelBinding};
-pub use exchange::client::{ClientContext, ClientExchange, ClientFailure, ClientStep, Login, LoginError};
+pub use exchange::client::{ClientContext, ClientExchange, ClientFailure, ClientStep};
+pub use exchange::context::{NtlmVersions, OauthHelp, ServerContext};
+pub use exchange::credentials::{Login, LoginError};
 pub use exchange::gss::{GssAnswer, GssProgress, GssQuestion};
 pub use exchange::server::{
-    Answer, Failure, Freshness, Lookup, NtlmVersions, OauthHelp, PasswordCheck, ServerContext,
-    ServerExchange, ServerQuestion, ServerStep, TokenCheck, TokenFault,
+    Answer, Failure, Freshness, Lookup, PasswordCheck, ServerExchange, ServerQuestion, ServerStep,
+    TokenCheck, TokenFault,
 };
 pub use exchange::{Identity, PlusOffer};
 pub use hash::ScramHash;
