@@ -2,9 +2,9 @@
 
 use gatepost_sasl::{
     Answer, BindingKind, ChannelBinding, ClientContext, ClientExchange, ClientStep, CramSecret, DigestSecret,
-    Freshness, GssAnswer, Identity, Login, Lookup, Mechanism, Nonce, NtHash, OauthOneKeys, PasswordCheck,
-    PlusOffer, ScramHash, ScramVerifier, Secret, ServerContext, ServerExchange, ServerQuestion, ServerStep,
-    TokenCheck,
+    Freshness, GssAnswer, GssProgress, GssQuestion, Identity, Login, Lookup, Mechanism, Nonce, NtHash,
+    OauthOneKeys, PasswordCheck, PlusOffer, ScramHash, ScramVerifier, Secret, ServerContext, ServerExchange,
+    ServerQuestion, ServerStep, TokenCheck,
 };
 
 pub(crate) const USER: &str = "ada@ours.example";
@@ -13,9 +13,10 @@ pub(crate) const ITERATIONS: u32 = 4096;
 pub(crate) const TOKEN: &[u8] = b"vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==";
 const HOST: &str = "mail.ours.example";
 const TIME: u64 = 1_700_000_000;
+pub(crate) const TICKET: &[u8] = b"ticket";
 
 /// The mechanisms that targets play. Seeds name them by their place, so new ones go to the end.
-pub(crate) const MECHANISMS: [Mechanism; 15] = [
+pub(crate) const MECHANISMS: [Mechanism; 17] = [
     Mechanism::ScramSha256Plus,
     Mechanism::ScramSha1Plus,
     Mechanism::ScramSha256,
@@ -31,6 +32,8 @@ pub(crate) const MECHANISMS: [Mechanism; 15] = [
     Mechanism::Oauth10a,
     Mechanism::External,
     Mechanism::Md5,
+    Mechanism::Ntlm,
+    Mechanism::Gssapi,
 ];
 
 /// What was said in an exchange, by way.
@@ -54,7 +57,11 @@ pub(crate) fn talk(mechanism: Mechanism) -> Talk {
         step = match step {
             ServerStep::Ask(question) => server.answer(answer(&question)),
             ServerStep::Challenge(challenge) => {
-                let ClientStep::Respond(response) = client.receive(&challenge) else { return talk };
+                let mut said = client.receive(&challenge);
+                while let ClientStep::Ask(question) = said {
+                    said = client.answer(library(&question));
+                }
+                let ClientStep::Respond(response) = said else { return talk };
                 talk.to_client.push(challenge);
                 talk.to_server.push(response.expose().to_vec());
                 server.receive(Some(response.expose()))
@@ -81,8 +88,32 @@ fn answer(question: &ServerQuestion) -> Answer {
         ServerQuestion::ClientCertificate { .. } | ServerQuestion::Principal { .. } => {
             Answer::User(Lookup::Found(USER.to_owned()))
         }
-        ServerQuestion::Gss(_) => Answer::Gss(GssAnswer::Unavailable),
+        ServerQuestion::Gss(question) => Answer::Gss(library(question)),
     }
+}
+
+/// A Kerberos library that knows one ticket, and wraps by doing nothing.
+pub(crate) fn library(question: &GssQuestion) -> GssAnswer {
+    let complete = |token: &[u8], principal| GssAnswer::Token {
+        token: token.to_vec(),
+        progress: GssProgress::Complete { principal },
+    };
+    match question {
+        GssQuestion::Init { .. } => complete(TICKET, None),
+        GssQuestion::Accept { token } if token == TICKET => {
+            complete(b"", Some("ada@OURS.EXAMPLE".to_owned()))
+        }
+        GssQuestion::Accept { .. } => GssAnswer::Refused("another ticket".to_owned()),
+        GssQuestion::Unwrap { message } => GssAnswer::Octets(Secret::new(message.clone())),
+        GssQuestion::Wrap { octets } => GssAnswer::Octets(Secret::new(octets.clone())),
+    }
+}
+
+/// The proof in an AUTHENTICATE message of NTLM: the first octets of its NT response.
+pub(crate) fn nt_proof(message: &[u8]) -> Option<&[u8]> {
+    let offset = u32::from_le_bytes(message.get(24..28)?.try_into().ok()?);
+    let start = usize::try_from(offset).ok()?;
+    message.get(start..start.checked_add(16)?)
 }
 
 pub(crate) fn server_context() -> ServerContext {
@@ -200,12 +231,10 @@ mod tests {
         }
     }
 
-    /// What is left out here is not built yet, and joins by a line in the list.
     #[test]
     fn every_mechanism_is_played() {
-        let left_out = [Mechanism::Ntlm, Mechanism::Gssapi];
         for mechanism in Mechanism::ALL {
-            assert!(MECHANISMS.contains(&mechanism) != left_out.contains(&mechanism), "{mechanism:?}");
+            assert!(MECHANISMS.contains(&mechanism), "{mechanism:?}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The client's side of a login: a server that says anything.
 
-use gatepost_sasl::{ClientExchange, ClientStep, GssAnswer, Mechanism};
+use gatepost_sasl::{ClientExchange, ClientStep, Mechanism};
 
 use crate::choices::Head;
 use crate::logins::{self, MECHANISMS};
@@ -28,8 +28,8 @@ pub fn sasl_client(octets: &[u8]) {
             return;
         }
         let mut step = exchange.receive(line);
-        while let ClientStep::Ask(_) = step {
-            step = exchange.answer(GssAnswer::Unavailable);
+        while let ClientStep::Ask(question) = step {
+            step = exchange.answer(logins::library(&question));
         }
         match step {
             ClientStep::Respond(_) => heard.push(line),

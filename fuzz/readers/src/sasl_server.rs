@@ -1,8 +1,8 @@
 //! The server's side of a login: a client that says anything.
 
 use gatepost_sasl::{
-    Answer, Failure, Freshness, GssAnswer, Lookup, Mechanism, NtHash, PasswordCheck, ScramHash,
-    ScramVerifier, Secret, ServerExchange, ServerQuestion, ServerStep, TokenCheck, TokenFault,
+    Answer, Failure, Freshness, Lookup, Mechanism, NtHash, PasswordCheck, ScramHash, ScramVerifier, Secret,
+    ServerExchange, ServerQuestion, ServerStep, TokenCheck, TokenFault,
 };
 
 use crate::choices::Head;
@@ -103,7 +103,7 @@ fn answer(question: &ServerQuestion) -> (Answer, Right) {
         ServerQuestion::ClientCertificate { .. } | ServerQuestion::Principal { .. } => {
             (Answer::User(Lookup::Found(USER.to_owned())), Right::Yes)
         }
-        ServerQuestion::Gss(_) => (Answer::Gss(GssAnswer::Unavailable), Right::NotAsked),
+        ServerQuestion::Gss(question) => (Answer::Gss(logins::library(question)), Right::NotAsked),
     }
 }
 
@@ -143,8 +143,13 @@ fn earned(mechanism: Mechanism, right: Right, said: &[&[u8]]) -> bool {
         | Mechanism::ScramSha512
         | Mechanism::ScramSha1Plus
         | Mechanism::ScramSha256Plus
-        | Mechanism::ScramSha512Plus
-        | Mechanism::Ntlm => said == good,
+        | Mechanism::ScramSha512Plus => said == good,
+        // Names beside the proof are not covered by it.
+        Mechanism::Ntlm => {
+            let talk = logins::talk(mechanism);
+            let proof = talk.to_server.last().and_then(|message| logins::nt_proof(message));
+            proof.is_some_and(|proof| said.windows(proof.len()).any(|octets| octets == proof))
+        }
     }
 }
 
