@@ -10,7 +10,9 @@ use crate::{Outcome, repository};
 
 /// What the tests, the benchmark and the demonstrations start.
 const PACKAGES: &[&str] = &[
+    "apache2-utils",
     "curl",
+    "db5.3-util",
     "dovecot-core",
     "dovecot-lmtpd",
     "gsasl",
@@ -22,12 +24,15 @@ const PACKAGES: &[&str] = &[
     "libnet-ssleay-perl",
     "msmtp",
     "nmap",
+    "openssl",
     "postfix",
     "procps",
     "python3",
+    "sasl2-bin",
     "strace",
     "swaks",
     "telnet",
+    "whois",
 ];
 
 /// What the unpacked Exim links to.
