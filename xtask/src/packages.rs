@@ -10,8 +10,10 @@ use crate::{Outcome, repository};
 
 /// What the tests, the benchmark and the demonstrations start.
 const PACKAGES: &[&str] = &[
+    "apache2-utils",
     "curl",
     "cyrus-clients",
+    "db5.3-util",
     "dovecot-core",
     "dovecot-lmtpd",
     "gsasl",
@@ -24,6 +26,7 @@ const PACKAGES: &[&str] = &[
     "libsasl2-modules",
     "msmtp",
     "nmap",
+    "openssl",
     "postfix",
     "procps",
     "python3",
@@ -31,6 +34,7 @@ const PACKAGES: &[&str] = &[
     "strace",
     "swaks",
     "telnet",
+    "whois",
 ];
 
 /// For machines that have no Node.js of their own.
