@@ -39,6 +39,7 @@ pub struct Running {
 /// What a reload needs.
 pub struct Reloading {
     server: Server<Messages, Accounts>,
+    directory: Arc<Accounts>,
     events: Events,
     path: PathBuf,
     data_dir: PathBuf,
@@ -59,7 +60,7 @@ impl Running {
         path: &Path,
         stream: Option<Stream>,
     ) -> Result<Self, Failure> {
-        let Configuration { settings, data_dir } = configuration;
+        let Configuration { settings, data_dir, .. } = configuration;
         let directory = Arc::new(place::directories(configuration)?);
         let (spool, recovery) = open_spool(settings, data_dir)?;
         // From here on data-dir is ours: nobody else holds the spool's lock.
@@ -68,7 +69,7 @@ impl Running {
         let (events, reader) = Events::channel();
         let log = Log::start(reader, events.clone(), EventFiles::new(data_dir, Keep::default()), stream)?;
         tell(&recovery, &events);
-        let parts = Parts { spool: spool.clone(), directory, events: events.clone() };
+        let parts = Parts { spool: spool.clone(), directory: directory.clone(), events: events.clone() };
         let server = match Server::start(settings.clone(), parts) {
             Ok(server) => server,
             Err(cause) => {
@@ -78,6 +79,7 @@ impl Running {
         };
         let reloading = Arc::new(Reloading {
             server,
+            directory,
             events: events.clone(),
             path: path.to_path_buf(),
             data_dir: data_dir.clone(),
@@ -171,12 +173,16 @@ impl Reloading {
 
     fn try_reload(&self) -> Result<(), ControlError> {
         let loaded = place::load_file(&self.path).map_err(|refused| ControlError(refused.to_string()))?;
-        let Configuration { settings, data_dir } = loaded.configuration;
+        let Configuration { settings, data_dir, sources } = loaded.configuration;
         if data_dir != self.data_dir {
             let old = self.data_dir.display();
             return Err(ControlError(format!("data-dir has changed from {old}, which needs a restart")));
         }
-        self.put_in_force(settings)
+        let sources = place::sources(&sources, self.directory.memory())
+            .map_err(|failure| ControlError(failure.to_string()))?;
+        self.put_in_force(settings)?;
+        self.directory.replace(sources);
+        Ok(())
     }
 
     fn put_in_force(&self, settings: Settings) -> Result<(), ControlError> {

@@ -37,8 +37,9 @@ pub fn text(fields: &Fields, name: &str) -> String {
 pub fn mood(fields: &Fields) -> Mood {
     match text(fields, "event").as_str() {
         "queued" | "delivered" | "finished" | "logged-in" | "listening" | "reloaded" => Mood::Good,
-        "alarm" | "turned-away" | "handshake-failed" | "login-failed" | "sender-refused" | "recipient-refused"
-        | "content-refused" | "failed" | "reload-refused" | "trouble" | "events-lost" => Mood::Bad,
+        "alarm" | "turned-away" | "handshake-failed" | "login-failed" | "sender-refused"
+        | "recipient-refused" | "content-refused" | "failed" | "reload-refused" | "trouble"
+        | "events-lost" => Mood::Bad,
         _ => Mood::Plain,
     }
 }

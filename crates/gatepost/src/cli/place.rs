@@ -5,10 +5,10 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gatepost_directory::{Directories, Embedded, EmbeddedSettings};
+use gatepost_directory::{Directories, Embedded, EmbeddedSettings, Engine, Place};
 
 use super::failure::Failure;
-use crate::config::{self, Configuration, Loaded, Refused, Surroundings};
+use crate::config::{self, Configuration, EngineSettings, Loaded, Refused, SourceSettings, Surroundings};
 
 /// Where the configuration of an installed gatepost is.
 const INSTALLED: &str = "/etc/gatepost/gatepost.toml";
@@ -77,11 +77,30 @@ pub fn accounts(configuration: &Configuration) -> Result<Embedded, Failure> {
     Embedded::open(&configuration.data_dir, EmbeddedSettings::default()).map_err(Failure::no)
 }
 
-/// Opens all sources of accounts of a configuration.
+/// Opens all sources of accounts of a configuration. None of them is asked anything yet: one that is down now does not
+/// keep the server from starting.
 ///
 /// # Errors
 ///
 /// Which source is wrong, and how to mend it.
 pub fn directories(configuration: &Configuration) -> Result<Directories, Failure> {
-    Ok(Directories::embedded(Arc::new(accounts(configuration)?)))
+    let memory = Arc::new(accounts(configuration)?);
+    let places = sources(&configuration.sources, &memory)?;
+    Ok(Directories::new(memory, places))
+}
+
+/// The sources in their order; `memory` is the embedded store, which is one of them or lends its password threads only.
+///
+/// # Errors
+///
+/// Which source is wrong, and how to mend it.
+pub fn sources(settings: &[SourceSettings], memory: &Arc<Embedded>) -> Result<Vec<Place>, Failure> {
+    settings.iter().map(|source| opened(source, memory)).collect()
+}
+
+fn opened(source: &SourceSettings, memory: &Arc<Embedded>) -> Result<Place, Failure> {
+    let engine = match &source.engine {
+        EngineSettings::Embedded => Engine::Embedded(Arc::clone(memory)),
+    };
+    Ok(Place { engine, domains: source.domains.clone() })
 }

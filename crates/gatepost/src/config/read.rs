@@ -352,6 +352,20 @@ impl<'a, 'b> Section<'a, 'b> {
     }
 }
 
+/// Reads the key that says which of several kinds a section is of, before its other keys are looked at: those that belong
+/// there depend on it.
+pub fn kind<K: Value>(at: &At, node: &Node<'_>, key: Key, faults: &mut Faults) -> Option<K> {
+    let table = table(at, node, faults)?;
+    let name = key.name();
+    if let Some(node) = table.get(name.as_str()) {
+        return Setting::read(&at.below(&name), node, faults).map(|setting| setting.value);
+    }
+    let what = format!("[{}] needs `{name}`", at.path);
+    let mend = format!("add `{name} = {}`", key.example);
+    faults.push(Fault::error(what).at(at.place(node.span()), format!("without `{name}`")).mend(mend));
+    None
+}
+
 fn table<'a, 'b>(at: &At, node: &'a Node<'b>, faults: &mut Faults) -> Option<&'a DeTable<'b>> {
     if let DeValue::Table(table) = node.get_ref() {
         return Some(table);

@@ -14,6 +14,8 @@ pub enum Shape {
     List(&'static str),
     /// A section.
     Section(Declared),
+    /// A section of one of several kinds, each with keys of its own.
+    Kinds(&'static [(&'static str, Declared)]),
     /// A section for each name, which is shown so.
     Named(&'static str, Box<Self>),
 }
@@ -36,12 +38,11 @@ nobody.
 #[must_use]
 pub fn page() -> String {
     let mut page = String::from(INTRODUCTION);
-    section(&mut page, "", Options::DECLARED);
+    section(&mut page, "The top of the file", "", Options::DECLARED);
     page
 }
 
-fn section(page: &mut String, path: &str, declared: Declared) {
-    let title = if path.is_empty() { "The top of the file".to_owned() } else { format!("`[{path}]`") };
+fn section(page: &mut String, title: &str, path: &str, declared: Declared) {
     let _ = write!(page, "\n## {title}\n\n{}\n", tidy(declared.about));
     let values = declared.keys.iter().filter(|key| is_value(key));
     if values.clone().next().is_some() {
@@ -57,7 +58,12 @@ fn section(page: &mut String, path: &str, declared: Declared) {
 
 fn below(page: &mut String, path: &str, shape: Shape) {
     match shape {
-        Shape::Section(declared) => section(page, path, declared),
+        Shape::Section(declared) => section(page, &format!("`[{path}]`"), path, declared),
+        Shape::Kinds(kinds) => {
+            for (kind, declared) in kinds {
+                section(page, &format!("`[{path}]` with `kind = \"{kind}\"`"), path, *declared);
+            }
+        }
         Shape::Named(name, inner) => below(page, &format!("{path}.{name}"), *inner),
         Shape::Value(_) | Shape::List(_) => {}
     }
@@ -71,7 +77,7 @@ fn row(page: &mut String, key: &Key) {
     let form = match (key.shape)() {
         Shape::Value(form) => form.to_owned(),
         Shape::List(form) => format!("a list of: {form}"),
-        Shape::Section(_) | Shape::Named(..) => "a section".to_owned(),
+        Shape::Section(_) | Shape::Kinds(_) | Shape::Named(..) => "a section".to_owned(),
     };
     let default = match key.default {
         Some(default) => format!("`{default}`"),

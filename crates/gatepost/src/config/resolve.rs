@@ -9,6 +9,8 @@ mod listeners;
 mod mechanisms;
 mod relay;
 mod routes;
+mod secret;
+mod source;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -23,6 +25,7 @@ use gatepost_policy::rules::Endpoint;
 use super::fault::{Fault, Faults};
 use super::options::{Options, TlsOptions};
 use super::source::{Place, Source};
+pub use source::{EngineSettings, SourceSettings};
 
 /// What the parts are told.
 #[derive(Debug, Clone)]
@@ -31,6 +34,8 @@ pub struct Configuration {
     pub settings: Settings,
     /// Where spool, accounts, keys and events are.
     pub data_dir: PathBuf,
+    /// Where accounts are kept, in the order to ask.
+    pub sources: Vec<SourceSettings>,
 }
 
 /// What is outside the file and counts all the same.
@@ -62,6 +67,7 @@ pub fn resolve(
     let listeners = listeners::resolve(&mut resolving);
     let hosted = domains::resolve(&mut resolving);
     let auth = auth::resolve(&mut resolving, hostname.as_ref());
+    let sources = source::resolve(&mut resolving);
     let machines = relay::resolve(&mut resolving);
     let limits = limits::limits(&mut resolving);
     let timeouts = limits::timeouts(&mut resolving);
@@ -80,7 +86,7 @@ pub fn resolve(
         exchanger_port: delivery.exchanger_port,
     };
     let data_dir = resolving.path(&options.data_dir.value.0);
-    Some(Configuration { settings, data_dir })
+    Some(Configuration { settings, data_dir, sources })
 }
 
 impl Resolving<'_> {

@@ -133,7 +133,8 @@ pub const WRONG_SERVER: Reply =
 /// A login that was seen before, or whose time is off.
 pub const LOGIN_REPEATED: Reply = say(535, 7, 8, "This login was used before, or your clock is wrong");
 /// EXTERNAL without a certificate that belongs to an account.
-pub const NO_CERTIFICATE: Reply = say(535, 7, 8, "Your TLS client certificate is missing, or belongs to no account");
+pub const NO_CERTIFICATE: Reply =
+    say(535, 7, 8, "Your TLS client certificate is missing, or belongs to no account");
 /// Twice, or inside a transaction, or after MAIL.
 pub const AUTH_NOT_NOW: Reply = say(503, 5, 1, "Logging in is possible once, and not inside a transaction");
 /// AUTH is not offered on this listener or in this state.
@@ -169,7 +170,8 @@ pub const UNKNOWN_FOR_NOW: Reply = say(451, 4, 3, "Cannot decide now; try again 
 /// The account does not own this sender.
 pub const NOT_YOUR_SENDER: Reply = say(550, 7, 1, "Your account may not send as this address");
 /// The device's own password was taken away, or has ended, since it logged in.
-pub const DEVICE_GONE: Reply = say(550, 7, 1, "This device's password was revoked or has ended; give it a new one");
+pub const DEVICE_GONE: Reply =
+    say(550, 7, 1, "This device's password was revoked or has ended; give it a new one");
 /// The device may send as some addresses only.
 pub const NOT_OF_DEVICE: Reply = say(550, 7, 1, "This device may not send as this address");
 /// The account does not own an author in the header section. RFC 6409 section 8.

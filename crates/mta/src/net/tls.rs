@@ -11,9 +11,11 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs as provider};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 
+use rustls::client::ResolvesClientCert;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
     ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, ServerConfig, ServerConnection,
+    SignatureScheme,
 };
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -167,12 +169,25 @@ pub enum Check {
 }
 
 impl Connector {
-    /// A connector that trusts the system's roots and those in `extra`, a PEM file.
+    /// A connector that trusts the system's roots and those in `extra`, a PEM file, and shows no certificate.
     ///
     /// # Errors
     ///
     /// [`TlsError::File`] if `extra` cannot be read.
     pub fn new(extra: Option<&Path>) -> Result<Self, TlsError> {
+        Self::with_resolver(extra, Arc::new(NoCertificate))
+    }
+
+    /// The same, showing this certificate to servers that ask for one (RFC 8446 section 4.3.2).
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError::File`] and [`TlsError::Pair`] name what is wrong.
+    pub fn showing(extra: Option<&Path>, files: &TlsFiles) -> Result<Self, TlsError> {
+        Self::with_resolver(extra, Arc::new(SingleCertAndKey::from(read_pair(files)?)))
+    }
+
+    fn with_resolver(extra: Option<&Path>, shown: Arc<dyn ResolvesClientCert>) -> Result<Self, TlsError> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         if let Some(path) = extra {
@@ -183,8 +198,8 @@ impl Connector {
         let anyone = builder()?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Anyone(provider())))
-            .with_no_client_auth();
-        let verified = builder()?.with_root_certificates(roots).with_no_client_auth();
+            .with_client_cert_resolver(Arc::clone(&shown));
+        let verified = builder()?.with_root_certificates(roots).with_client_cert_resolver(shown);
         Ok(Self { anyone: Arc::new(anyone).into(), verified: Arc::new(verified).into() })
     }
 
@@ -211,6 +226,20 @@ impl Connector {
         let stream = stream.map_err(TlsError::Handshake)?;
         let facts = client_facts(stream.get_ref().1);
         Ok((Stream::Client(Box::new(stream)), facts))
+    }
+}
+
+/// Whoever asks for a certificate gets none.
+#[derive(Debug)]
+struct NoCertificate;
+
+impl ResolvesClientCert for NoCertificate {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
     }
 }
 

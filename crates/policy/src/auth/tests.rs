@@ -66,7 +66,9 @@ fn the_list_and_the_verdict_agree() {
     let rules = testing::rules();
     for service in [Service::Mx, Service::Submission] {
         for channel in [Channel::Clear, Channel::Encrypted] {
-            for (listener, client) in [("submission", "192.0.2.1"), ("devices", "10.0.7.1"), ("x", "10.9.9.9")] {
+            for (listener, client) in
+                [("submission", "192.0.2.1"), ("devices", "10.0.7.1"), ("x", "10.9.9.9")]
+            {
                 for mechanism in Mechanism::ALL {
                     let offer = OfferFacts { service, channel, listener, ..at(client) };
                     let facts = AuthFacts { offer, mechanism, standing: Standing::NEW };
@@ -81,7 +83,8 @@ fn the_list_and_the_verdict_agree() {
 #[test]
 fn delays_double_up_to_the_tarpit() {
     let mut rules = testing::rules();
-    let delays = |rules: &Rules| [0, 1, 2, 3, 4, 5, 6, 7, 40, u32::MAX].map(|count| delay(count, rules).as_millis());
+    let delays =
+        |rules: &Rules| [0, 1, 2, 3, 4, 5, 6, 7, 40, u32::MAX].map(|count| delay(count, rules).as_millis());
     assert_eq!(delays(&rules), [0, 0, 500, 1000, 2000, 4000, 8000, 10_000, 10_000, 10_000]);
     rules.auth.tarpit = Duration::ZERO;
     assert_eq!(delays(&rules), [0; 10]);
@@ -90,7 +93,8 @@ fn delays_double_up_to_the_tarpit() {
 #[test]
 fn an_unknown_mechanism_is_answered_with_the_nearest_or_with_all() {
     let mut rules = testing::rules();
-    rules.auth.mechanisms = vec![Mechanism::ScramSha256, Mechanism::CramMd5, Mechanism::DigestMd5, Mechanism::Plain];
+    rules.auth.mechanisms =
+        vec![Mechanism::ScramSha256, Mechanism::CramMd5, Mechanism::DigestMd5, Mechanism::Plain];
     let says = |name: &str, facts| unknown(name, facts, &rules).reply.unwrap().to_string();
     let lead = "504 5.5.4 This mechanism is not offered; ";
     assert_eq!(says("MD5", &SUBMISSION), format!("{lead}the nearest are: DIGEST-MD5 CRAM-MD5"));
@@ -120,7 +124,9 @@ fn a_user_without_a_domain_gets_one() {
         assert_eq!(login_name(user, domain, &rules), want, "{user} {domain}");
     }
     rules.hosted.retain(|domain, _| domain.ascii() == "ours.example");
-    for (domain, want) in [("WORKGROUP", "ada@ours.example"), ("", "ada@ours.example"), ("a.example", "ada@a.example")] {
+    for (domain, want) in
+        [("WORKGROUP", "ada@ours.example"), ("", "ada@ours.example"), ("a.example", "ada@a.example")]
+    {
         assert_eq!(login_name("ada", domain, &rules), want, "{domain}");
     }
 }

@@ -85,7 +85,9 @@ impl WrittenDevice {
             Some(Self::These(senders)) => named(senders.clone()),
             Some(Self::Word(word)) if word == "free" => named(BTreeSet::new()),
             Some(Self::Word(word)) if word == "gone" => Device::Gone,
-            Some(Self::Word(word)) if word == "unknown" => return Fact::Unknown("the directory is down".into()),
+            Some(Self::Word(word)) if word == "unknown" => {
+                return Fact::Unknown("the directory is down".into());
+            }
             Some(Self::Word(word)) => panic!("no device: {word}"),
         })
     }

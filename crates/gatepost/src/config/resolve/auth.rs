@@ -16,7 +16,6 @@ const TARPIT_SENSIBLE: Duration = Duration::from_secs(30);
 /// Decides about logins. DIGEST-MD5's realm is the hostname unless another is written.
 pub(super) fn resolve(resolving: &mut Resolving<'_>, hostname: Option<&Domain>) -> AuthRules {
     mechanisms::check(resolving);
-    check_sources(resolving);
     check_tarpit(resolving);
     check_ratchet(resolving);
     check_ntlm(resolving);
@@ -95,19 +94,4 @@ fn check_ntlm(resolving: &mut Resolving<'_>) {
             .mend("remove the line")
     };
     resolving.note(fault);
-}
-
-fn check_sources(resolving: &mut Resolving<'_>) {
-    let entries = &resolving.options.auth.source.entries;
-    let Some(((first, _), more)) = entries.split_first() else { return };
-    let faults: Vec<Fault> = more
-        .iter()
-        .map(|(name, _)| {
-            Fault::error("there is one embedded directory only")
-                .at(name.place.clone(), "a second one")
-                .against(first.place.clone(), "the first one")
-                .mend(format!("remove `[auth.source.{}]`", name.value.0))
-        })
-        .collect();
-    faults.into_iter().for_each(|fault| resolving.note(fault));
 }

@@ -7,25 +7,28 @@ use gatepost_sasl::Mechanism;
 
 use super::Resolving;
 use crate::config::fault::Fault;
-use crate::config::options::{ListenerOptions, Options};
+use crate::config::options::{ListenerOptions, Options, SourceOptions};
 use crate::config::read::{Listed, Setting};
-use crate::config::values::{SourceKind, Word};
+use crate::config::values::Word;
 
 /// What a kind of source can serve. Whether it does for an account is another question: `gatepost account show` answers it.
-fn serves(kind: SourceKind, mechanism: Mechanism) -> bool {
-    let outside =
-        matches!(mechanism, Mechanism::Oauthbearer | Mechanism::Xoauth2 | Mechanism::Gssapi);
-    match kind {
-        SourceKind::Embedded => !outside,
+fn serves(source: &SourceOptions, mechanism: Mechanism) -> bool {
+    match source {
+        SourceOptions::Embedded(_) => embedded_serves(mechanism),
     }
+}
+
+fn embedded_serves(mechanism: Mechanism) -> bool {
+    !matches!(mechanism, Mechanism::Oauthbearer | Mechanism::Xoauth2 | Mechanism::Gssapi)
 }
 
 /// What the sources serve together; without any, there is the embedded one.
 pub(super) fn served(options: &Options) -> BTreeSet<Mechanism> {
     let sources = &options.auth.source.entries;
-    let written: Vec<SourceKind> = sources.iter().map(|(_, source)| source.kind.value).collect();
-    let kinds = if written.is_empty() { vec![SourceKind::Embedded] } else { written };
-    let by_any = |mechanism: &Mechanism| kinds.iter().any(|kind| serves(*kind, *mechanism));
+    let by_any = |mechanism: &Mechanism| {
+        let none = sources.is_empty() && embedded_serves(*mechanism);
+        none || sources.iter().any(|(_, source)| serves(source, *mechanism))
+    };
     Mechanism::ALL.into_iter().filter(by_any).collect()
 }
 

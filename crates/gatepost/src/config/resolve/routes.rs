@@ -1,21 +1,18 @@
 //! Fixed next hops and their logins.
 
-use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::Path;
+mod login;
 
+use std::collections::BTreeMap;
+
+use gatepost_mta::settings::RouteLogin;
 use gatepost_policy::rules::{Endpoint, Pattern, Route, TlsRule};
-use gatepost_sasl::{Login, Secret};
 
 use super::{Resolving, is_here, own_listener};
 use crate::config::fault::Fault;
-use crate::config::options::{LoginOptions, RouteOptions};
+use crate::config::options::RouteOptions;
 use crate::config::read::Setting;
 
-/// Longest password, in octets.
-const LONGEST_PASSWORD: u64 = 1024;
-
-pub(super) fn resolve(resolving: &mut Resolving<'_>) -> (Vec<Route>, BTreeMap<String, Login>) {
+pub(super) fn resolve(resolving: &mut Resolving<'_>) -> (Vec<Route>, BTreeMap<String, RouteLogin>) {
     let options = resolving.options;
     let mut routes: Vec<Route> = Vec::new();
     let mut logins = BTreeMap::new();
@@ -25,7 +22,7 @@ pub(super) fn resolve(resolving: &mut Resolving<'_>) -> (Vec<Route>, BTreeMap<St
         check_next_hop(resolving, route);
         let name = shown(&pattern.value);
         let login = route.login.as_ref().map(|login| {
-            logins.extend(credentials(resolving, login).map(|found| (name.clone(), found)));
+            logins.extend(login::resolve(resolving, login).map(|found| (name.clone(), found)));
             name
         });
         routes.push(Route { pattern: pattern.value.clone(), via: route.via.value.0.clone(), login, tls });
@@ -100,63 +97,4 @@ fn tls(resolving: &mut Resolving<'_>, route: &RouteOptions) -> TlsRule {
         (TlsRule::Off | TlsRule::Opportunistic | TlsRule::Required, Some(_) | None) => {}
     }
     written.value
-}
-
-fn credentials(resolving: &mut Resolving<'_>, login: &LoginOptions) -> Option<Login> {
-    match Login::new(login.username.value.clone(), password(resolving, login)?) {
-        Ok(login) => Some(login),
-        Err(cause) => {
-            let fault = Fault::error("no mechanism can send this login");
-            resolving.note(
-                fault.at(login.place.clone(), cause.to_string()).mend("look at the name and the password"),
-            );
-            None
-        }
-    }
-}
-
-fn password(resolving: &mut Resolving<'_>, login: &LoginOptions) -> Option<Secret> {
-    match (&login.password_file, &login.password_env) {
-        (Some(file), None) => {
-            let path = resolving.path(&file.value.0);
-            let fault = match read_password(&path) {
-                Ok(password) if !password.is_empty() => return Some(password),
-                Ok(_) => "its first line is empty".to_owned(),
-                Err(cause) => cause.to_string(),
-            };
-            let what = format!("no password could be read from {}", path.display());
-            let mend = "put the password on the first line of the file, readable for gatepost only";
-            resolving.note(Fault::error(what).at(file.place.clone(), fault).mend(mend));
-        }
-        (None, Some(variable)) => {
-            let found = (resolving.around.variable)(&variable.value).filter(|password| !password.is_empty());
-            if let Some(password) = found {
-                return Some(Secret::new(password));
-            }
-            let what = format!("the environment variable {} is not set", variable.value);
-            let mend = format!("set {} where gatepost is started, or use `password-file`", variable.value);
-            resolving.note(Fault::error(what).at(variable.place.clone(), "not set").mend(mend));
-        }
-        (Some(file), Some(variable)) => resolving.note(
-            Fault::error("the password is in two places")
-                .at(variable.place.clone(), "here")
-                .against(file.place.clone(), "and here")
-                .mend("remove one of them"),
-        ),
-        (None, None) => resolving.note(
-            Fault::error("a login needs a password")
-                .at(login.place.clone(), "without one")
-                .mend("add `password-file = \"/etc/gatepost/provider.secret\"`, or `password-env`"),
-        ),
-    }
-    None
-}
-
-/// The first line of a file, without its end.
-fn read_password(path: &Path) -> std::io::Result<Secret> {
-    let mut line = String::new();
-    BufReader::new(std::fs::File::open(path)?.take(LONGEST_PASSWORD)).read_line(&mut line)?;
-    let end = line.trim_end_matches(['\r', '\n']).len();
-    line.truncate(end);
-    Ok(Secret::new(line))
 }

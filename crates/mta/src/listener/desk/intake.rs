@@ -45,7 +45,8 @@ impl<S: Spool, D: Directory> Desk<S, D> {
     pub(super) async fn open_draft(&mut self) -> Answer {
         let Some(open) = &self.transaction else { return Answer::Refuse(table::MAIL_FIRST) };
         let count = u32::try_from(open.recipients.len()).unwrap_or(u32::MAX);
-        if let Err(verdict) = self.office.quotas.spend((&open.peer, &open.device), count, now(), self.rules()) {
+        if let Err(verdict) = self.office.quotas.spend((&open.peer, &open.device), count, now(), self.rules())
+        {
             return Answer::Refuse(self.content_refused(&verdict));
         }
         let received = now();
@@ -111,8 +112,14 @@ impl<S: Spool, D: Directory> Desk<S, D> {
         }
         let foreign = self.foreign_author(peer, &facts.from, &facts.sender).await;
         let service = self.visit.service;
-        let about =
-            AuthorFacts { service, peer, from: &facts.from, sender: &facts.sender, foreign: &foreign, device };
+        let about = AuthorFacts {
+            service,
+            peer,
+            from: &facts.from,
+            sender: &facts.sender,
+            foreign: &foreign,
+            device,
+        };
         author(&about, self.rules())
     }
 

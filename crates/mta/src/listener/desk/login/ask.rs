@@ -34,7 +34,9 @@ impl<S: Spool, D: Directory> Desk<S, D> {
             | ServerQuestion::CramSecret { user }
             | ServerQuestion::DigestSecret { user, .. } => Some(user.clone()),
             ServerQuestion::NtHash { user, domain } => Some(login_name(user, domain, self.rules())),
-            ServerQuestion::CheckToken { user, .. } | ServerQuestion::ClientCertificate { user } => user.clone(),
+            ServerQuestion::CheckToken { user, .. } | ServerQuestion::ClientCertificate { user } => {
+                user.clone()
+            }
             ServerQuestion::OauthOneKeys { .. }
             | ServerQuestion::OauthOneNonce { .. }
             | ServerQuestion::Principal { .. }
@@ -75,8 +77,7 @@ impl<S: Spool, D: Directory> Desk<S, D> {
                 Answer::OauthOne(self.lookup(directory.oauth_one_keys(&consumer, &token).await))
             }
             ServerQuestion::OauthOneNonce { consumer, token, nonce, timestamp } => {
-                let nonce =
-                    OauthOneNonce { consumer: &consumer, token: &token, nonce: &nonce, timestamp };
+                let nonce = OauthOneNonce { consumer: &consumer, token: &token, nonce: &nonce, timestamp };
                 let freshness = directory.oauth_one_nonce(&nonce, now()).await;
                 Answer::Freshness(self.known(freshness).unwrap_or(Freshness::Unavailable))
             }

@@ -46,7 +46,9 @@ impl Ending {
             }
             Failure::PlusNotUsedThoughOffered => (table::BAD_CREDENTIALS, "auth.downgrade", Alarm),
             // Tokens cannot be guessed, and all of them end: a telephone that was asleep brings an old one.
-            Failure::TokenRefused(TokenFault::Invalid) => (table::TOKEN_REFUSED, "auth.token-refused", NoGuess),
+            Failure::TokenRefused(TokenFault::Invalid) => {
+                (table::TOKEN_REFUSED, "auth.token-refused", NoGuess)
+            }
             Failure::TokenRefused(TokenFault::Scope) => (table::TOKEN_REFUSED, "auth.token-scope", NoGuess),
             Failure::WrongServer => (table::WRONG_SERVER, "auth.wrong-server", NoGuess),
             Failure::Repeated => (table::LOGIN_REPEATED, "auth.repeated", NoGuess),
@@ -128,9 +130,8 @@ impl<S: Spool, D: Directory> Desk<S, D> {
         (rule, because): (&'static str, &str),
         reply: &Reply,
     ) {
-        let standing = claim.map(|claim| {
-            self.with_attempt(claim, |desk, attempt| desk.office.guard.standing(attempt))
-        });
+        let standing =
+            claim.map(|claim| self.with_attempt(claim, |desk, attempt| desk.office.guard.standing(attempt)));
         let familiar = match standing {
             Some(Standing::Known { .. }) => Familiar::Known,
             Some(Standing::Stranger { .. }) | None => Familiar::Stranger,

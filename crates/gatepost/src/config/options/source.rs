@@ -1,0 +1,42 @@
+//! Where accounts are kept: a section for each source, whose keys depend on its kind.
+
+use super::super::fault::Faults;
+use super::super::read::{At, Key, Node, Read, Setting, kind, section};
+use super::super::reference::Shape;
+use super::super::values::SourceKind;
+
+/// A source of accounts. Each kind has its own keys; those that all have mean the same everywhere.
+#[derive(Debug, Clone)]
+pub enum SourceOptions {
+    /// In data-dir.
+    Embedded(EmbeddedSourceOptions),
+}
+
+section! {
+    /// The accounts in data-dir, managed by `gatepost account`.
+    pub struct EmbeddedSourceOptions {
+        /// Which kind of source this is.
+        kind: Setting<SourceKind>, r#""embedded""#;
+    }
+}
+
+/// `kind`, for a section that lacks it.
+const KIND: Key = Key {
+    field: "kind",
+    about: "",
+    default: None,
+    example: "\"embedded\"",
+    shape: <Setting<SourceKind> as Read>::shape,
+};
+
+impl Read for SourceOptions {
+    fn read(at: &At, node: &Node<'_>, faults: &mut Faults) -> Option<Self> {
+        match kind(at, node, KIND, faults)? {
+            SourceKind::Embedded => Read::read(at, node, faults).map(Self::Embedded),
+        }
+    }
+
+    fn shape() -> Shape {
+        Shape::Kinds(&[("embedded", EmbeddedSourceOptions::DECLARED)])
+    }
+}

@@ -1,0 +1,71 @@
+//! Where accounts are kept: the sources in the order to ask them.
+
+use std::time::Duration;
+
+use gatepost_mail::Domain;
+
+use super::Resolving;
+use crate::config::fault::Fault;
+use crate::config::options::SourceOptions;
+use crate::config::read::Setting;
+use crate::config::values::Word;
+
+/// A source of accounts, as the parts are told.
+#[derive(Debug, Clone)]
+pub struct SourceSettings {
+    /// Its name in the file; messages and errors say it.
+    pub name: String,
+    /// The domains of the login names that it is asked about; empty means all.
+    pub domains: Vec<Domain>,
+    /// For how long it is remembered that a password was right; zero for not at all.
+    pub remember: Duration,
+    /// What answers.
+    pub engine: EngineSettings,
+}
+
+/// What answers, and what it needs to know.
+#[derive(Debug, Clone)]
+pub enum EngineSettings {
+    /// The accounts in data-dir.
+    Embedded,
+}
+
+/// The sources in the order written. Without any, the embedded accounts.
+pub(super) fn resolve(resolving: &mut Resolving<'_>) -> Vec<SourceSettings> {
+    let options = resolving.options;
+    let entries = &options.auth.source.entries;
+    check_embedded(resolving, entries);
+    if entries.is_empty() {
+        return vec![embedded("local")];
+    }
+    entries.iter().filter_map(|(name, source)| settings(resolving, &name.value.0, source)).collect()
+}
+
+fn settings(_resolving: &mut Resolving<'_>, name: &str, source: &SourceOptions) -> Option<SourceSettings> {
+    match source {
+        SourceOptions::Embedded(_) => Some(embedded(name)),
+    }
+}
+
+fn embedded(name: &str) -> SourceSettings {
+    SourceSettings {
+        name: name.to_owned(),
+        domains: Vec::new(),
+        remember: Duration::ZERO,
+        engine: EngineSettings::Embedded,
+    }
+}
+
+/// There is one folder of data, and so one embedded directory.
+fn check_embedded(resolving: &mut Resolving<'_>, entries: &[(Setting<Word>, SourceOptions)]) {
+    let mut embedded = entries.iter().filter(|(_, source)| matches!(source, SourceOptions::Embedded(_)));
+    let Some((first, _)) = embedded.next() else { return };
+    for (name, _) in embedded {
+        resolving.note(
+            Fault::error("there is one embedded directory only")
+                .at(name.place.clone(), "a second one")
+                .against(first.place.clone(), "the first one")
+                .mend(format!("remove `[auth.source.{}]`", name.value.0)),
+        );
+    }
+}
