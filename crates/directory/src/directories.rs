@@ -91,7 +91,8 @@ impl Directories {
     /// The embedded accounts alone.
     #[must_use]
     pub fn embedded(accounts: Arc<Embedded>) -> Self {
-        let place = Place { engine: Engine::Embedded(Arc::clone(&accounts)), domains: Vec::new(), recent: None };
+        let place =
+            Place { engine: Engine::Embedded(Arc::clone(&accounts)), domains: Vec::new(), recent: None };
         Self::new(accounts, vec![place])
     }
 

@@ -72,9 +72,9 @@ pub use embedded::{AccountError, Embedded, EmbeddedSettings, PasswordLoad, Passw
 pub use helper::{GssSession, Helper};
 pub use ldap::{Flavour, Ldap, LdapSettings, LdapTls, ProvedBy};
 pub use oauth::Oauth;
-pub use relay::{RelayStart, Relayed, RelayedExchange};
-pub use source::{Known, Source};
 pub use placeholders::{Placeholder, Template, TemplateError};
 pub use recent::Recent;
+pub use relay::{RelayStart, Relayed, RelayedExchange};
+pub use source::{Known, Source};
 pub use sql::{Database, DatabaseAddress, DatabaseLogin, Sql, SqlSettings};
 pub use trust::SourceTls;

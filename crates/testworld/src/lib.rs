@@ -12,7 +12,7 @@
 //! | a client typed by hand | [`Client`] |
 //! | a dialogue as a file | [`dialogue`] |
 //! | certificates, good and bad | [`Authority`] |
-//! | Postfix, Exim, Dovecot | [`peers`] |
+//! | Postfix, Exim, Dovecot, PostgreSQL, MariaDB, slapd | [`peers`] |
 //! | messages as people send them, compared | [`corpus`], [`Maildir`] |
 //! | a line that is cut, stalls or garbles | [`Fault`], [`FaultProxy`] |
 //!

@@ -49,7 +49,11 @@ impl PasswordHash {
     }
 
     /// A cheap hash of a password, which is prepared already, for memory that ends with the process.
-    pub(crate) fn for_a_moment(prepared: &Secret, salt: &[u8], scratch: &mut Scratch) -> Result<Secret, StoreFault> {
+    pub(crate) fn for_a_moment(
+        prepared: &Secret,
+        salt: &[u8],
+        scratch: &mut Scratch,
+    ) -> Result<Secret, StoreFault> {
         let cost = Cost { memory_kib: RECENT_MEMORY_KIB, passes: 1, lanes: 1 };
         scratch.run(cost, prepared, salt, ARGON2_OUTPUT_OCTETS)
     }

@@ -108,7 +108,8 @@ impl Connect for Postgresql {
             }
         };
         let values: Vec<&str> = query.bind(&question.values).collect();
-        let parameters: Vec<&(dyn ToSql + Sync)> = values.iter().map(|it| it as &(dyn ToSql + Sync)).collect();
+        let parameters: Vec<&(dyn ToSql + Sync)> =
+            values.iter().map(|it| it as &(dyn ToSql + Sync)).collect();
         let found = link.client.query(&statement, &parameters).await;
         let found = found.map_err(|cause| failed(link, &cause))?;
         found.iter().take(SOURCE_ROWS_MOST).map(read).collect()

@@ -5,9 +5,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gatepost_directory::{
-    Directories, Embedded, EmbeddedSettings, Engine, Ldap, Place, Recent, Sql,
-};
+use gatepost_directory::{Directories, Embedded, EmbeddedSettings, Engine, Ldap, Place, Recent, Sql};
 
 use super::failure::Failure;
 use crate::config::{self, Configuration, EngineSettings, Loaded, Refused, SourceSettings, Surroundings};

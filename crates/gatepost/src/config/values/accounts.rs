@@ -212,8 +212,7 @@ impl TextValue for SendsAsQuery {
     const FORM: &'static str = "a query with {account}, {mailbox}, {local}, {domain}";
 
     fn from_text(text: &str) -> Result<Self, Wrong> {
-        let known =
-            [Placeholder::Account, Placeholder::Mailbox, Placeholder::Local, Placeholder::Domain];
+        let known = [Placeholder::Account, Placeholder::Mailbox, Placeholder::Local, Placeholder::Domain];
         Template::sql(text, &known).map(Self).map_err(|cause| misread(&cause))
     }
 }
@@ -252,7 +251,7 @@ fn misread(cause: &TemplateError) -> Wrong {
         }
         TemplateError::Brace => "write {{ for a brace, or name what is to be filled in".to_owned(),
         TemplateError::Filter => "write it as in \"(mail={user})\", every bracket closed".to_owned(),
-        _ => "write it shorter".to_owned(),
+        TemplateError::TooLong | _ => "write it shorter".to_owned(),
     };
     Wrong::new(cause.to_string(), mend)
 }
