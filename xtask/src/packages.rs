@@ -10,7 +10,9 @@ use crate::{Outcome, repository};
 
 /// What the tests, the benchmark and the demonstrations start.
 const PACKAGES: &[&str] = &[
+    "apache2-utils",
     "curl",
+    "db5.3-util",
     "dovecot-core",
     "dovecot-lmtpd",
     "gsasl",
@@ -24,14 +26,17 @@ const PACKAGES: &[&str] = &[
     "mariadb-server",
     "msmtp",
     "nmap",
+    "openssl",
     "postfix",
     "postgresql-15",
     "procps",
     "python3",
+    "sasl2-bin",
     "slapd",
     "strace",
     "swaks",
     "telnet",
+    "whois",
 ];
 
 /// What the unpacked Exim links to.

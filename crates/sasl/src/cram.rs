@@ -61,7 +61,7 @@ impl Server {
         };
         match answer {
             Answer::Cram(Lookup::Found(secret)) => {
-                if proof(secret.password(), &challenge.0).matches(&digest) {
+                if secret.proof(&challenge.0).matches(&digest) {
                     Turn::Succeeded(identity)
                 } else {
                     Turn::Failed(Failure::Rejected)

@@ -167,7 +167,7 @@ fn runtime() -> tokio::runtime::Runtime {
 
 #[test]
 fn slapd_keeps_the_contract_and_dies_honestly() {
-    use Ability::{Accounts, Mailboxes, Ownership, Passwords};
+    use Ability::{Accounts, Mailboxes, Memory, Ownership, Passwords};
     runtime().block_on(async {
         let authority = Authority::new().unwrap();
         let mut server = Slapd::start(PASSWORD, &population(), Some(&authority)).await.unwrap();
@@ -181,7 +181,7 @@ fn slapd_keeps_the_contract_and_dies_honestly() {
             LdapSettings { proved_by: ProvedBy::Compare, ..settings(server.url()) },
         ] {
             let site = site(&contract(settings));
-            contract::keep(&site.directory, &[Passwords, Accounts, Ownership, Mailboxes]).await;
+            contract::keep(&site.directory, &[Passwords, Accounts, Ownership, Mailboxes, Memory]).await;
         }
         encrypted(&authority, &server).await;
         servers_in_order(&server).await;
