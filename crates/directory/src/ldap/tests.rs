@@ -196,7 +196,9 @@ async fn encrypted(authority: &Authority, server: &Slapd) {
     let (good, bad) = (folder.path().join("good.pem"), folder.path().join("bad.pem"));
     std::fs::write(&good, authority.certificate()).unwrap();
     std::fs::write(&bad, Authority::new().unwrap().certificate()).unwrap();
+    let elsewhere = outage::elsewhere(server.address()).await;
     let rows = [
+        (format!("ldap://{elsewhere}"), LdapTls::StartTls, &good, false),
         (server.url(), LdapTls::StartTls, &good, true),
         (server.url(), LdapTls::StartTls, &bad, false),
         (server.encrypted_url(), LdapTls::StartTls, &good, true),

@@ -1,5 +1,8 @@
 //! Each database as a real server: the contract, and its death in the middle of logins.
 
+use std::net::SocketAddr;
+use std::path::Path;
+
 use gatepost_sasl::limits::ITERATIONS_DEFAULT;
 use gatepost_testworld::Authority;
 use gatepost_testworld::peers::{Mariadb, Postgresql};
@@ -188,24 +191,22 @@ fn mariadb_keeps_the_contract_and_dies_honestly() {
 
 /// With the right authority it works; with another one, for another name, or with a wrong password of ours, nobody is told
 /// that a password is wrong.
-async fn encrypted(
-    authority: &Authority,
-    address: std::net::SocketAddr,
-    database: impl Fn(DatabaseLogin) -> Database,
-) {
+async fn encrypted(authority: &Authority, address: SocketAddr, database: impl Fn(DatabaseLogin) -> Database) {
     let folder = TempDir::new().unwrap();
     let (good, bad) = (folder.path().join("good.pem"), folder.path().join("bad.pem"));
     std::fs::write(&good, authority.certificate()).unwrap();
     std::fs::write(&bad, Authority::new().unwrap().certificate()).unwrap();
-    let site = |host: &str, trust: &std::path::Path, password: &str| {
-        let tls = SourceTls::Required { trust: Some(trust.to_path_buf()) };
-        self::site(&settings(database(at(host, address.port(), tls, password))))
+    let site = |address: SocketAddr, trust: Option<&Path>| {
+        let tls = SourceTls::Required { trust: trust.map(Path::to_path_buf) };
+        self::site(&settings(database(at(&address.ip().to_string(), address.port(), tls, PASSWORD))))
     };
-    let good = site(&address.ip().to_string(), &good, PASSWORD);
-    assert_eq!(check(&good, ADA, "pencil").await.unwrap(), PasswordCheck::Right);
-    let strange = site(&address.ip().to_string(), &bad, PASSWORD);
-    let told = cause(check(&strange, ADA, "pencil").await);
-    assert!(told.to_lowercase().contains("certificate"), "{told}");
+    let trusted = site(address, Some(&good));
+    assert_eq!(check(&trusted, ADA, "pencil").await.unwrap(), PasswordCheck::Right);
+    let elsewhere = outage::elsewhere(address).await;
+    for (address, trust) in [(address, Some(&*bad)), (address, None), (elsewhere, Some(&*good))] {
+        let told = cause(check(&site(address, trust), ADA, "pencil").await);
+        assert!(told.to_lowercase().contains("certificate"), "{told}");
+    }
     let refused = self::site(&settings(database(at(
         &address.ip().to_string(),
         address.port(),
