@@ -52,6 +52,7 @@ use gatepost_sasl::{
 pub use accounts::AccountError;
 pub use certificates::KnownCertificate;
 pub use devices::NewDevice;
+pub(crate) use imports::Taken;
 pub use imports::{ImportRun, Imported, ImportedAccount, ImportedForm, NotTaken};
 pub use oauth_one::OauthOneLabel;
 pub use pool::PasswordLoad;
@@ -61,7 +62,7 @@ use crate::device::Login;
 use crate::limits::{PASSWORD_QUEUE_PER_THREAD, PASSWORD_THREADS_MOST};
 use crate::{Account, ClientCertificate, DirectoryError, Known, Source, StoreFault};
 use credentials::Reader;
-use hash::{PasswordHash, Scratch};
+pub(crate) use hash::{PasswordHash, Scratch};
 use keys::Keys;
 use kind::Kind;
 use pool::Pool;
@@ -94,7 +95,7 @@ impl Default for EmbeddedSettings {
 pub struct Embedded {
     store: Arc<Store>,
     keys: Arc<Keys>,
-    pool: Pool,
+    pool: Arc<Pool>,
     folder: PathBuf,
 }
 
@@ -113,13 +114,19 @@ impl Embedded {
         let _opening = files::hold(&folder)?;
         let store = Arc::new(Store::open(&folder)?);
         let keys = Arc::new(Keys::load(&folder)?);
-        Ok(Self { store, keys, pool: Pool::new(settings), folder })
+        Ok(Self { store, keys, pool: Arc::new(Pool::new(settings)), folder })
     }
 
     /// How busy the password threads are, for metrics.
     #[must_use]
     pub fn password_load(&self) -> PasswordLoad {
         self.pool.load()
+    }
+
+    /// The threads for password work, lent to other sources: all together never use more memory than the settings say.
+    #[must_use]
+    pub fn password_threads(&self) -> PasswordThreads {
+        PasswordThreads(Arc::clone(&self.pool))
     }
 
     fn verifier(&self, login: &Login, hash: ScramHash) -> Result<Option<ScramVerifier>, StoreFault> {
@@ -274,6 +281,26 @@ impl Embedded {
     pub(crate) fn open_nothing<T>(&self) -> Option<T> {
         self.keys.open_decoy();
         None
+    }
+}
+
+/// The threads for password work of an [`Embedded`], lent.
+#[derive(Clone)]
+pub struct PasswordThreads(Arc<Pool>);
+
+impl PasswordThreads {
+    /// Does the work on one of them, or is [`DirectoryError::Busy`].
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Scratch) -> Result<T, StoreFault> + Send + 'static,
+    ) -> Result<T, DirectoryError> {
+        Ok(self.0.run(work).await??)
+    }
+}
+
+impl fmt::Debug for PasswordThreads {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
     }
 }
 

@@ -42,17 +42,22 @@ pub mod limits;
 
 mod account;
 mod certificate;
+mod connections;
 mod device;
 mod directories;
 mod directory;
 mod dovecot;
 mod embedded;
+mod hashes;
 mod helper;
 mod ldap;
 mod oauth;
+mod placeholders;
+mod recent;
 mod relay;
 mod source;
 mod sql;
+mod trust;
 
 #[cfg(test)]
 mod contract;
@@ -67,14 +72,17 @@ pub use directory::{Directory, DirectoryError, LoginNote, OauthOneNonce, StoreFa
 pub use dovecot::Dovecot;
 pub use embedded::{
     AccountError, Embedded, EmbeddedSettings, ImportRun, Imported, ImportedAccount, ImportedForm,
-    KnownCertificate, NewDevice, NotTaken, OauthOneLabel, PasswordLoad,
+    KnownCertificate, NewDevice, NotTaken, OauthOneLabel, PasswordLoad, PasswordThreads,
 };
 pub use helper::{
     GssClient, GssCredential, GssSession, Helper, HelperBounds, HelperKind, HelperPlace, HelperSettings,
     PamUser,
 };
-pub use ldap::Ldap;
+pub use ldap::{Flavour, Ldap, LdapSettings, LdapTls, ProvedBy};
 pub use oauth::Oauth;
+pub use placeholders::{Placeholder, Template, TemplateError};
+pub use recent::Recent;
 pub use relay::{RelayStart, Relayed, RelayedExchange};
 pub use source::{Known, Source};
-pub use sql::Sql;
+pub use sql::{Database, DatabaseAddress, DatabaseLogin, Sql, SqlSettings};
+pub use trust::SourceTls;

@@ -20,8 +20,7 @@ use super::hash::Scratch;
 use super::kind::Kind;
 use crate::StoreFault;
 use crate::account::account_name;
-pub(super) use scheme::OldHash;
-use scheme::Taken;
+pub(crate) use scheme::{OldHash, Taken};
 
 /// An account of another program.
 #[derive(Debug, Clone)]

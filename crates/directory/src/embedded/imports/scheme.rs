@@ -19,7 +19,7 @@ pub(crate) enum OldHash {
 }
 
 /// What a stored text is good for.
-pub(super) enum Taken {
+pub(crate) enum Taken {
     /// The password itself.
     Password(Secret),
     /// Checking passwords that come in the clear.
@@ -55,7 +55,7 @@ impl OldHash {
 
 impl Taken {
     /// The scheme's name in capitals, and what the text is good for.
-    pub(super) fn read(text: &Secret) -> Result<(String, Self), NotTaken> {
+    pub(crate) fn read(text: &Secret) -> Result<(String, Self), NotTaken> {
         if text.expose().len() > IMPORTED_OCTETS_MOST {
             return Err(NotTaken::TooLong);
         }

@@ -15,7 +15,16 @@ use crate::config::values::Word;
 fn serves(source: &SourceOptions, mechanism: Mechanism) -> bool {
     match source {
         SourceOptions::Embedded(_) => embedded_serves(mechanism),
+        SourceOptions::Sql(_) => {
+            embedded_serves(mechanism) && !matches!(mechanism, Mechanism::External | Mechanism::Oauth10a)
+        }
+        SourceOptions::Ldap(_) => is_plain(mechanism),
     }
+}
+
+/// What shows the password, for sources that can only be asked whether it is right.
+fn is_plain(mechanism: Mechanism) -> bool {
+    matches!(mechanism, Mechanism::Plain | Mechanism::Login)
 }
 
 fn embedded_serves(mechanism: Mechanism) -> bool {

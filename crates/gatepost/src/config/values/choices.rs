@@ -130,14 +130,18 @@ impl TextValue for Mechanism {
 pub enum SourceKind {
     /// In data-dir, managed by `gatepost account`.
     Embedded,
+    /// In a database.
+    Sql,
+    /// In an LDAP server.
+    Ldap,
 }
 
 impl TextValue for SourceKind {
-    const FORM: &'static str = "\"embedded\"";
+    const FORM: &'static str = "\"embedded\", \"sql\" or \"ldap\"";
 
     fn from_text(text: &str) -> Result<Self, Wrong> {
-        refuse_later(text, &["sql", "ldap", "dovecot", "oauth"], "write \"embedded\"")?;
-        choose(text, &[("embedded", Self::Embedded)])
+        refuse_later(text, &["dovecot", "oauth", "pam", "kerberos"], "write \"embedded\"")?;
+        choose(text, &[("embedded", Self::Embedded), ("sql", Self::Sql), ("ldap", Self::Ldap)])
     }
 }
 
@@ -193,7 +197,7 @@ mod tests {
 
     #[test]
     fn what_is_not_built_is_refused_by_name() {
-        assert!(SourceKind::from_text("ldap").unwrap_err().what.contains("not built yet"));
+        assert!(SourceKind::from_text("dovecot").unwrap_err().what.contains("not built yet"));
         assert!(DnssecRule::from_text("validate").unwrap_err().what.contains("not built yet"));
     }
 
