@@ -6,7 +6,9 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use gatepost_directory::{Directory, DirectoryError, Embedded, EmbeddedSettings, NewAccount, limits};
+use gatepost_directory::{
+    Directories, Directory, DirectoryError, Embedded, EmbeddedSettings, NewAccount, limits,
+};
 use gatepost_mail::Timestamp;
 use gatepost_sasl::{PasswordCheck, Secret};
 use tempfile::TempDir;
@@ -25,8 +27,9 @@ fn ten_thousand_wrong_logins_cost_a_bounded_amount_of_memory() {
     let data_dir = TempDir::new().unwrap();
     let number = |number| NonZeroUsize::new(number).unwrap();
     let settings = EmbeddedSettings { password_threads: number(THREADS), password_queue: number(QUEUE) };
-    let directory = Arc::new(Embedded::open(data_dir.path(), settings).unwrap());
-    directory.add(&NewAccount::new(ADA, Secret::new("pencil"), Timestamp::from_micros(0))).unwrap();
+    let accounts = Arc::new(Embedded::open(data_dir.path(), settings).unwrap());
+    accounts.add(&NewAccount::new(ADA, Secret::new("pencil"), Timestamp::from_micros(0))).unwrap();
+    let directory = Arc::new(Directories::embedded(Arc::clone(&accounts)));
     let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
     let before = memory_kib("VmRSS:").unwrap();
 
@@ -50,7 +53,7 @@ fn ten_thousand_wrong_logins_cost_a_bounded_amount_of_memory() {
         }
     }
 
-    let load = directory.password_load();
+    let load = accounts.password_load();
     assert_eq!(wrong + busy, LOGINS);
     assert_eq!(load.runs, wrong as u64, "only what was checked is called wrong");
     assert_eq!(load.turned_away, busy as u64);

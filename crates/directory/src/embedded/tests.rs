@@ -8,14 +8,19 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::*;
-use crate::contract::{self, Cram};
-use crate::{AccountState, NewAccount, PasswordChange, SendsAs};
+use crate::contract::{self, Ability, Cram, Site};
+use crate::{AccountState, Directories, Directory as _, Engine, NewAccount, PasswordChange, SendsAs};
 
 const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 const ADA: &str = "ada@gatepost.example";
 
 fn open(data_dir: &TempDir) -> Embedded {
     Embedded::open(data_dir.path(), EmbeddedSettings::default()).unwrap()
+}
+
+/// As the mail server asks.
+fn around(engine: Embedded) -> Directories {
+    Directories::embedded(Arc::new(engine))
 }
 
 fn runtime() -> Runtime {
@@ -30,9 +35,8 @@ fn mailbox(text: &str) -> Mailbox {
     Mailbox::parse(text).unwrap()
 }
 
-async fn check(directory: &Embedded, user: &str, password: &str) -> PasswordCheck {
-    let found = directory.check_password(user, &Secret::new(password)).await.unwrap();
-    found.here().unwrap_or(PasswordCheck::Wrong)
+async fn check(directory: &Directories, user: &str, password: &str) -> PasswordCheck {
+    directory.check_password(user, Secret::new(password)).await.unwrap()
 }
 
 fn populate(directory: &Embedded) {
@@ -54,7 +58,17 @@ fn it_keeps_the_contract() {
     let data_dir = TempDir::new().unwrap();
     let directory = open(&data_dir);
     populate(&directory);
-    runtime().block_on(contract::keep(&directory));
+    runtime().block_on(contract::keep(&around(directory), &Ability::ALL));
+}
+
+/// The memory may be another store than the accounts.
+#[test]
+fn it_keeps_the_contract_beside_another_memory() {
+    let data_dir = TempDir::new().unwrap();
+    let directory = open(&data_dir);
+    populate(&directory);
+    let site = Site::around(Engine::Embedded(Arc::new(directory)));
+    runtime().block_on(contract::keep(&site.directory, &Ability::ALL));
 }
 
 #[test]
@@ -62,13 +76,12 @@ fn it_keeps_the_contract_when_opened_again() {
     let data_dir = TempDir::new().unwrap();
     let before = open(&data_dir);
     populate(&before);
-    let decoy =
-        |directory: &Embedded| directory.verifier("nobody@gatepost.example", ScramHash::Sha256).unwrap();
+    let decoy = |directory: &Embedded| directory.fake_verifier("nobody@gatepost.example", ScramHash::Sha256);
     let seen = decoy(&before);
     drop(before);
     let after = open(&data_dir);
     assert_eq!(decoy(&after), seen, "a stranger could tell who is a decoy by a restart");
-    runtime().block_on(contract::keep(&after));
+    runtime().block_on(contract::keep(&around(after), &Ability::ALL));
 }
 
 #[test]
@@ -81,6 +94,7 @@ fn everybody_costs_one_run_of_argon2() {
     let gone =
         connection.execute("DELETE FROM credential WHERE kind = 'password' AND account = 5", []).unwrap();
     assert_eq!(gone, 1);
+    let directory = around(directory);
     runtime().block_on(async {
         for (user, password, want) in [
             (ADA, "pencil", PasswordCheck::Right),
@@ -92,9 +106,9 @@ fn everybody_costs_one_run_of_argon2() {
             ("no address", "wrong", PasswordCheck::Wrong),
             ("", "wrong", PasswordCheck::Wrong),
         ] {
-            let before = directory.password_load().runs;
+            let before = directory.memory().password_load().runs;
             assert_eq!(check(&directory, user, password).await, want, "{user}");
-            assert_eq!(directory.password_load().runs - before, 1, "{user}");
+            assert_eq!(directory.memory().password_load().runs - before, 1, "{user}");
         }
     });
 }
@@ -102,7 +116,7 @@ fn everybody_costs_one_run_of_argon2() {
 #[test]
 fn what_another_process_changes_counts_at_once() {
     let data_dir = TempDir::new().unwrap();
-    let (server, command) = (open(&data_dir), open(&data_dir));
+    let (server, command) = (around(open(&data_dir)), open(&data_dir));
     let ada = mailbox(ADA);
     runtime().block_on(async {
         assert_eq!(check(&server, ADA, "pencil").await, PasswordCheck::Wrong);
@@ -134,7 +148,7 @@ fn what_another_process_changes_counts_at_once() {
 #[test]
 fn a_new_password_replaces_all_of_the_old_one() {
     let data_dir = TempDir::new().unwrap();
-    let directory = open(&data_dir);
+    let directory = Arc::new(open(&data_dir));
     let cram = vec![Mechanism::CramMd5];
     let new = NewAccount { allow: cram.clone(), ..NewAccount::new(ADA, Secret::new("pencil"), NOW) };
     directory.add(&new).unwrap();
@@ -148,13 +162,14 @@ fn a_new_password_replaces_all_of_the_old_one() {
     change(None);
     assert_eq!(secret(), Some(Secret::new("eraser")), "what was allowed stays allowed");
     for hash in ScramHash::ALL {
-        let verifier = directory.verifier(ADA, hash).unwrap();
+        let verifier = directory.verifier(ADA, hash).unwrap().unwrap();
         assert!(verifier.matches(&Secret::new("eraser")));
         assert!(!verifier.matches(&Secret::new("pencil")));
     }
+    let server = Directories::embedded(Arc::clone(&directory));
     runtime().block_on(async {
-        assert_eq!(check(&directory, ADA, "pencil").await, PasswordCheck::Wrong);
-        assert_eq!(check(&directory, ADA, "eraser").await, PasswordCheck::Right);
+        assert_eq!(check(&server, ADA, "pencil").await, PasswordCheck::Wrong);
+        assert_eq!(check(&server, ADA, "eraser").await, PasswordCheck::Right);
     });
     change(Some(Vec::new()));
     assert_eq!(secret(), None);
@@ -180,7 +195,8 @@ fn accounts_are_shown_with_what_they_can_do() {
     let sends_as: Vec<String> = ada.sends_as().iter().map(ToString::to_string).collect();
     assert_eq!(sends_as, ["*@lovelace.example", "office@gatepost.example", "\u{e9}va@elsewhere.example"]);
     assert!(!ada.mechanisms().contains(&Mechanism::CramMd5));
-    assert_eq!(directory.show("printer@gatepost.example").unwrap().mechanisms(), Mechanism::ALL);
+    let printer = directory.show("printer@gatepost.example").unwrap();
+    assert!(printer.mechanisms().contains(&Mechanism::CramMd5));
 }
 
 #[test]
@@ -295,6 +311,7 @@ fn damage_is_never_a_wrong_password() {
     directory.add(&new).unwrap();
     let connection = rusqlite::Connection::open(data_dir.path().join("accounts/accounts.sqlite")).unwrap();
     connection.execute("UPDATE credential SET value = x'01'", []).unwrap();
+    let directory = around(directory);
     runtime().block_on(async {
         let password = directory.check_password(ADA, Secret::new("pencil")).await.unwrap_err().to_string();
         let cram = directory.cram_secret(ADA).await.unwrap_err().to_string();
@@ -333,7 +350,7 @@ fn a_sealed_secret_opens_for_its_account_only() {
 fn any_number_may_open_at_once() {
     let data_dir = TempDir::new().unwrap();
     let decoys: Vec<ScramVerifier> = thread::scope(|scope| {
-        let open = || open(&data_dir).verifier("nobody@gatepost.example", ScramHash::Sha1).unwrap();
+        let open = || open(&data_dir).fake_verifier("nobody@gatepost.example", ScramHash::Sha1);
         let opening: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
         opening.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
