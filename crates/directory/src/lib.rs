@@ -66,7 +66,7 @@ pub use dovecot::Dovecot;
 pub use embedded::{AccountError, Embedded, EmbeddedSettings, PasswordLoad};
 pub use helper::{GssSession, Helper};
 pub use ldap::Ldap;
-pub use oauth::Oauth;
+pub use oauth::{Oauth, OauthSettings, TokenAccounts, Verification};
 pub use relay::{RelayStart, Relayed, RelayedExchange};
 pub use source::{Known, Source};
 pub use sql::Sql;
