@@ -64,7 +64,10 @@ pub use directories::{Directories, Engine, Place};
 pub use directory::{Directory, DirectoryError, LoginNote, OauthOneNonce, StoreFault};
 pub use dovecot::Dovecot;
 pub use embedded::{AccountError, Embedded, EmbeddedSettings, PasswordLoad};
-pub use helper::{GssSession, Helper};
+pub use helper::{
+    GssClient, GssCredential, GssSession, Helper, HelperBounds, HelperKind, HelperPlace, HelperSettings,
+    PamUser,
+};
 pub use ldap::Ldap;
 pub use oauth::{Oauth, OauthSettings, TokenAccounts, Verification};
 pub use relay::{RelayStart, Relayed, RelayedExchange};

@@ -1,5 +1,6 @@
 //! What every session and every delivery shares.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -23,6 +24,8 @@ pub struct Current {
     pub acceptor: Option<Acceptor>,
     /// Offers TLS.
     pub connector: Connector,
+    /// The same for routes whose login is a client certificate, by the name of the login.
+    pub identities: BTreeMap<String, Connector>,
     /// The limits of sessions with clients.
     pub session_limits: Arc<gatepost_smtp::Limits>,
     /// Asks names.

@@ -1,5 +1,6 @@
 //! The server: everything started, reloaded, and ended.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::listener::{self, BindError, Bound};
 use crate::net::resolve::Resolver;
 use crate::net::tls::{Acceptor, Connector, TlsError};
 use crate::office::{Current, Office};
-use crate::settings::Settings;
+use crate::settings::{Credential, Settings};
 
 /// Why the server cannot start, or not go on with new settings.
 #[derive(Debug, thiserror::Error)]
@@ -135,7 +136,19 @@ fn make_current(settings: Settings) -> Result<Current, StartError> {
         None => None,
     };
     let connector = Connector::new(settings.trust.as_deref())?;
+    let identities = identities(&settings)?;
     let resolver = Resolver::new(&settings.dns).map_err(|error| StartError::Dns(error.to_string()))?;
     let session_limits = Arc::new(listener::session_limits(&settings));
-    Ok(Current { settings, acceptor, connector, resolver, session_limits })
+    Ok(Current { settings, acceptor, connector, identities, resolver, session_limits })
+}
+
+/// What offers TLS for each login that is a client certificate.
+fn identities(settings: &Settings) -> Result<BTreeMap<String, Connector>, TlsError> {
+    let mut identities = BTreeMap::new();
+    for (name, login) in &settings.logins {
+        if let Credential::Certificate(files) = &login.credential {
+            identities.insert(name.clone(), Connector::showing(settings.trust.as_deref(), files)?);
+        }
+    }
+    Ok(identities)
 }

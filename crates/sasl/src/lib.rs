@@ -12,6 +12,8 @@
 //! | CRAM-MD5 | RFC 2195 | the password itself ([`CramSecret`]) |
 //! | SCRAM-SHA-1, SCRAM-SHA-256 | RFC 5802, RFC 7677 | a [`ScramVerifier`] |
 //! | the same with `-PLUS` | and RFC 5929, RFC 9266 | and the TLS channel's [`ChannelBinding`] |
+//! | NTLM | \[MS-NLMP\], \[MS-SMTPNTLM\] | the password's [`NtHash`] |
+//! | GSSAPI | RFC 4752 | a Kerberos library behind [`GssQuestion`], and its keys |
 //!
 //! Nothing here shows a secret: [`Secret`] has no `Display`, its `Debug` says nothing, and it wipes itself when
 //! dropped. Comparisons of secrets take the same time wherever they differ.
@@ -78,14 +80,19 @@ mod bearer;
 mod binding;
 mod cram;
 mod digest;
+mod directives;
 mod exchange;
 mod external;
+mod gs2;
 mod gssapi;
 mod hash;
+mod json;
+mod latin;
 mod login;
 mod mechanism;
 mod nonce;
 mod ntlm;
+mod oauth;
 mod oauth_one;
 mod plain;
 mod scram;
@@ -104,7 +111,7 @@ pub use exchange::server::{
 };
 pub use exchange::{Identity, PlusOffer};
 pub use hash::ScramHash;
-pub use mechanism::{Mechanism, Strength, nearest, strongest};
+pub use mechanism::{Mechanism, Strength, nearest, nearest_all, strongest};
 pub use nonce::Nonce;
 pub use secret::Secret;
 pub use verifier::{CramSecret, DigestSecret, NtHash, OauthOneKeys, ScramVerifier, VerifierError};

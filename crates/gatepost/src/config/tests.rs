@@ -73,6 +73,7 @@ fn every_default_and_example_can_be_read() {
         ("listener.a", options::ListenerOptions::DECLARED),
         ("domain.\"example.org\"", options::DomainOptions::DECLARED),
         ("auth.source.a", options::SourceOptions::DECLARED),
+        ("auth.network.\"10.0.0.0/8\"", options::NetworkAuthOptions::DECLARED),
         ("relay.machine.a", options::MachineOptions::DECLARED),
         ("route.\"*\"", options::RouteOptions::DECLARED),
     ];
@@ -132,7 +133,10 @@ fn a_login_at_another_machine_is_under_tls_without_saying_so() {
     let loaded = decide(Source::new("a", text), &around).unwrap();
     let settings = loaded.configuration.settings;
     assert_eq!(settings.rules.routes[0].tls, gatepost_policy::rules::TlsRule::Required);
-    let want = gatepost_sasl::Login::new("u", gatepost_sasl::Secret::new("pass word")).unwrap();
-    assert_eq!(settings.logins["*"], want);
+    let login = &settings.logins["*"];
+    let password = gatepost_mta::settings::Credential::Password(gatepost_sasl::Secret::new("pass word"));
+    assert_eq!((login.username.as_str(), &login.credential), ("u", &password));
+    assert!(login.mechanisms.contains(&gatepost_sasl::Mechanism::ScramSha256Plus));
+    assert!(!login.mechanisms.contains(&gatepost_sasl::Mechanism::Ntlm));
     assert!(!format!("{settings:?}").contains("pass word"));
 }

@@ -5,8 +5,8 @@ use std::{fmt, mem};
 use crate::exchange::gss::{GssAnswer, GssQuestion};
 use crate::mechanism::Tie;
 use crate::{
-    ChannelBinding, Mechanism, Nonce, OauthOneKeys, PlusOffer, Secret, bearer, cram, digest, external,
-    gssapi, limits, login, ntlm, oauth_one, plain, scram,
+    ChannelBinding, Mechanism, Nonce, OauthOneKeys, PlusOffer, Secret, TokenFault, bearer, cram, digest,
+    external, gssapi, limits, login, ntlm, oauth_one, plain, scram,
 };
 
 /// Who we are at the server, and what proves it. Names and secrets are within limits and free of NUL.
@@ -209,7 +209,7 @@ impl ClientContext {
 ///
 /// Send [`initial`](Self::initial) along with the command where there is one, [`receive`](Self::receive) each challenge, and
 /// when the server says that all is well, ask [`succeeded`](Self::succeeded) whether that may be believed. No mechanism
-/// takes more than three challenges. To abort, drop it.
+/// takes more than three challenges, but for GSSAPI, whose tokens are limited by [`limits::GSS_TOKENS_MOST`]. To abort, drop it.
 pub struct ClientExchange {
     mechanism: Mechanism,
     state: State,
@@ -236,10 +236,13 @@ pub enum ClientFailure {
     NoCredential,
     /// The server refuses our token; a fresh one may help.
     #[error("the server refuses the token: {0:?}")]
-    TokenRefused(crate::TokenFault),
+    TokenRefused(TokenFault),
     /// The Kerberos library refuses or cannot be asked.
     #[error("Kerberos has no ticket for this server, or refuses it")]
     NoTicket,
+    /// GSSAPI with a security layer only (RFC 4752 section 3.3), which we leave to TLS.
+    #[error("the server insists on a security layer inside the exchange")]
+    SecurityLayer,
     /// A `-PLUS` mechanism, but the channel has no binding.
     #[error("the channel has no binding for a -PLUS mechanism")]
     NoChannelBinding,
@@ -252,6 +255,10 @@ pub enum ClientFailure {
     /// The server goes on after its last word, or the driver after a failure.
     #[error("a challenge after the end of the exchange")]
     Unexpected,
+    /// The server wants what this client does not do (DIGEST-MD5 without `qop=auth`), or the mechanism cannot carry what the login
+    /// holds: choose another mechanism.
+    #[error("the server or the login asks for what this mechanism cannot do here")]
+    Unsupported,
     /// The server's nonce does not begin with ours.
     #[error("the server's nonce is not an answer to ours")]
     NonceNotOurs,
@@ -285,12 +292,12 @@ impl ClientExchange {
             Mechanism::Plain => Opening::Plain(context.login),
             Mechanism::Login => Opening::Login(login::Client::new(context.login)?),
             Mechanism::CramMd5 | Mechanism::Md5 => Opening::Cram(cram::Client::new(context.login)?),
-            Mechanism::DigestMd5 => Opening::Digest(digest::Client::new(context)?),
+            Mechanism::DigestMd5 => Opening::Digest(digest::Client::new(context)),
             Mechanism::Ntlm => Opening::Ntlm(ntlm::Client::new(context)?),
             Mechanism::Oauthbearer => Opening::Bearer(bearer::Client::oauthbearer(context)?),
             Mechanism::Xoauth2 => Opening::Bearer(bearer::Client::xoauth2(context)?),
             Mechanism::Oauth10a => Opening::OauthOne(oauth_one::Client::new(context)?),
-            Mechanism::External => Opening::External(external::Client::new(context)?),
+            Mechanism::External => Opening::External(external::Client::new(&context)),
             Mechanism::Gssapi => Opening::Gssapi(gssapi::Client::new(context)?),
             Mechanism::ScramSha1 => scram(Sha1, Tie::Unbound, context)?,
             Mechanism::ScramSha256 => scram(Sha256, Tie::Unbound, context)?,
@@ -363,10 +370,22 @@ impl ClientExchange {
     /// else the failure that ended the exchange.
     pub fn succeeded(&self) -> Result<(), ClientFailure> {
         match &self.state {
-            State::Opening(Opening::Scram(_)) => Err(ClientFailure::ServerNotProved),
+            State::Opening(Opening::Scram(_) | Opening::Digest(_)) => Err(ClientFailure::ServerNotProved),
             State::Opening(_) => Err(ClientFailure::Premature),
             State::Going(client) => client.succeeded(),
             State::Ended(failure) => Err(*failure),
+        }
+    }
+
+    /// What the server said about our token inside the exchange; a driver asks it when the server's refusal comes, and may then
+    /// fetch a fresh token. None where it said nothing: servers exist that refuse without a word of why.
+    #[must_use]
+    pub fn token_refused(&self) -> Option<TokenFault> {
+        match &self.state {
+            State::Going(Client::Bearer(client)) => client.refused(),
+            State::Going(Client::OauthOne(client)) => client.refused(),
+            State::Ended(ClientFailure::TokenRefused(fault)) => Some(*fault),
+            State::Opening(_) | State::Going(_) | State::Ended(_) => None,
         }
     }
 

@@ -127,7 +127,7 @@ pub enum ServerQuestion {
     },
     /// Answer with [`Answer::Nt`].
     NtHash {
-        /// Whose.
+        /// Whose. Where the client cut `ada@example.org` in two, it is whole again.
         user: String,
         /// The domain that the client names, which may be empty.
         domain: String,
