@@ -62,7 +62,7 @@ pub use account::{
 pub use certificate::{ClientCertificate, Vouched};
 pub use directories::{Directories, Engine, Place};
 pub use directory::{Directory, DirectoryError, LoginNote, OauthOneNonce, StoreFault};
-pub use dovecot::Dovecot;
+pub use dovecot::{Dovecot, DovecotSettings};
 pub use embedded::{AccountError, Embedded, EmbeddedSettings, PasswordLoad};
 pub use helper::{
     GssClient, GssCredential, GssSession, Helper, HelperBounds, HelperKind, HelperPlace, HelperSettings,

@@ -92,3 +92,21 @@ pub const HELPER_ANSWER_TIME: Duration = Duration::from_secs(20);
 
 /// The longest frame to or from a helper, in octets: a token with a large ticket in it.
 pub const HELPER_FRAME_OCTETS_MOST: usize = 32 * 1024;
+
+/// How long connecting to Dovecot may take, its greeting included.
+pub const DOVECOT_CONNECT: Duration = Duration::from_secs(5);
+
+/// How long Dovecot's answer may take. It delays refusals on purpose, by up to 17 seconds.
+pub const DOVECOT_ANSWER: Duration = Duration::from_secs(30);
+
+/// How long Dovecot is left alone after it could not be reached.
+pub const DOVECOT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Octets of a line to or from Dovecot: it hangs up on longer ones itself.
+pub const DOVECOT_LINE_MOST: usize = 8 * 1024;
+
+/// Lines of Dovecot's greeting.
+pub const DOVECOT_GREETING_MOST: usize = 100;
+
+/// Exchanges with Dovecot that are under way at once.
+pub const DOVECOT_EXCHANGES_MOST: usize = 10_000;
