@@ -45,6 +45,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "gatepost-spool",
             "gatepost-fetch",
             "gatepost-directory",
+            "gatepost-fetch",
             "gatepost-mta",
             "gatepost-http",
         ],

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use login::{Credential, RouteLogin};
+pub use login::{Credential, RouteLogin, TicketSettings};
 
 use gatepost_policy::Rules;
 use gatepost_policy::rules::Service;

@@ -15,7 +15,8 @@ use gatepost_sasl::{Mechanism, NtlmVersions};
 
 use super::read::{Listed, Named, Setting, section};
 use super::values::{
-    Bind, Deliver, DnssecRule, ExchangerTls, FilePath, RecipientsChoice, Size, Smtp, Wait, Word,
+    Bind, Deliver, DnssecRule, ExchangerTls, FilePath, Grant, HelperAt, RecipientsChoice, Size, Smtp, Wait,
+    Web, Word,
 };
 pub use source::{EmbeddedSourceOptions, SourceOptions};
 
@@ -269,12 +270,56 @@ section! {
         /// The mechanisms that may be used: of these, the strongest that the next hop offers is. Without it, all that
         /// serve for the credential but NTLM.
         mechanisms: Option<Listed<Mechanism>>, r#"["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"]"#;
+        /// Where bearer tokens come from, for OAUTHBEARER and XOAUTH2.
+        oauth: Option<OauthLoginOptions>, r#"{ token-url = "https://login.provider.example/token", client-id = "our-id", client-secret-file = "client.secret" }"#;
         /// OAuth 1 keys, for OAUTH10A.
         oauth1: Option<OauthOneOptions>, r#"{ consumer-key = "k", consumer-secret-file = "consumer.secret", token = "t", token-secret-file = "token.secret" }"#;
         /// PEM: the client certificate to show in the TLS handshake, for EXTERNAL.
         certificate: Option<Setting<FilePath>>, r#""/etc/gatepost/client.pem""#;
         /// PEM: its private key.
         private_key: Option<Setting<FilePath>>, r#""/etc/gatepost/client.key""#;
+        /// A Kerberos ticket, for GSSAPI; through the helper program.
+        kerberos: Option<TicketOptions>, r#"{ keytab = "/etc/gatepost/krb5.keytab", principal = "gatepost@EXAMPLE.ORG" }"#;
+    }
+}
+
+section! {
+    /// Where bearer tokens come from: an issuer's token endpoint (RFC 6749), or a program. They are fetched anew before they
+    /// end, and when the next hop refuses one; while there is none, mail waits.
+    pub struct OauthLoginOptions {
+        /// The token endpoint.
+        token_url: Option<Setting<Web>>, r#""https://login.provider.example/token""#;
+        /// Our name there.
+        client_id: Option<Setting<String>>, r#""our-id""#;
+        /// The file that holds what proves that name, on its first line. A public client has nothing.
+        client_secret_file: Option<Setting<FilePath>>, r#""/etc/gatepost/client.secret""#;
+        /// The environment variable that holds it.
+        client_secret_env: Option<Setting<String>>, r#""CLIENT_SECRET""#;
+        /// What the token is to be good for, in the issuer's words.
+        scope: Option<Setting<String>>, r#""https://mail.provider.example/smtp.send""#;
+        /// `client-credentials`: we are the client, and the mailbox is ours (section 4.4). `refresh-token`: somebody has consented
+        /// once (section 6).
+        grant: Setting<Grant> = r#""client-credentials""#;
+        /// The file that holds the refresh token on its first line, writable for gatepost: a new one takes its place when
+        /// the issuer gives one.
+        refresh_token_file: Option<Setting<FilePath>>, r#""/var/lib/gatepost/provider.token""#;
+        /// A program and its arguments, run without a shell, that prints a token, or JSON with `access_token` and
+        /// `expires_in`. In the place of all the other keys.
+        command: Option<Listed<String>>, r#"["/usr/local/bin/mail-token", "org"]"#;
+    }
+}
+
+section! {
+    /// A Kerberos ticket.
+    pub struct TicketOptions {
+        /// The key that tickets are got with.
+        keytab: Option<Setting<FilePath>>, r#""/etc/gatepost/krb5.keytab""#;
+        /// Whose key.
+        principal: Option<Setting<String>>, r#""gatepost@EXAMPLE.ORG""#;
+        /// Tickets that something else keeps fresh. Without this and `keytab`, where the Kerberos library looks by itself.
+        cache: Option<Setting<String>>, r#""FILE:/run/gatepost/krb5cc""#;
+        /// The helper: a program, or `unix:PATH` of a socket behind which one is started for each connection.
+        helper: Setting<HelperAt> = r#""/usr/lib/gatepost/gatepost-helper""#;
     }
 }
 

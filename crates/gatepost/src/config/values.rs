@@ -4,8 +4,10 @@ mod choices;
 mod hosts;
 mod measures;
 mod names;
+mod outside;
 
 pub use choices::{DnssecRule, ExchangerTls, RecipientsChoice, SourceKind};
 pub use hosts::{Bind, Deliver, Smtp};
 pub use measures::{Size, Wait};
 pub use names::{FilePath, Word};
+pub use outside::{Grant, HelperAt, Web};

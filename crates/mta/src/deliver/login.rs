@@ -3,6 +3,7 @@
 mod credential;
 mod exchange;
 
+use gatepost_directory::GssSession;
 use gatepost_mail::Reply;
 use gatepost_sasl::{
     ChannelBinding, ClientContext, ClientExchange, Login, Mechanism, Nonce, PlusOffer, strongest,
@@ -49,13 +50,13 @@ pub(super) async fn log_in(line: &mut Line, site: &Site, current: &Current) -> R
     let mut last = String::new();
     for _ in 0..TRIES {
         let login = credential.login().await.map_err(|cause| wrong(line, cause))?;
-        match attempt(line, &login, &permitted).await {
+        match attempt(line, (&login, credential.gss()), &permitted).await {
             Ok(()) => return Ok(()),
             Err(Trouble::Mechanism(refused, cause)) => {
                 permitted.retain(|mechanism| *mechanism != refused);
                 last = cause;
             }
-            Err(Trouble::Credential(cause)) if credential.renew(&login) => last = cause,
+            Err(Trouble::Credential(cause)) if credential.renew() => last = cause,
             Err(trouble @ (Trouble::Credential(_) | Trouble::Other(_))) => {
                 return Err(wrong(line, trouble.into_text()));
             }
@@ -67,10 +68,14 @@ pub(super) async fn log_in(line: &mut Line, site: &Site, current: &Current) -> R
 /// Logs in once; the error says why not, without anything secret.
 pub(super) async fn log_in_as(line: &mut Line, login: &Login, only: Option<Mechanism>) -> Result<(), String> {
     let permitted = only.map_or_else(|| Mechanism::ALL.to_vec(), |only| vec![only]);
-    attempt(line, login, &permitted).await.map_err(Trouble::into_text)
+    attempt(line, (login, None), &permitted).await.map_err(Trouble::into_text)
 }
 
-async fn attempt(line: &mut Line, login: &Login, permitted: &[Mechanism]) -> Result<(), Trouble> {
+async fn attempt(
+    line: &mut Line,
+    (login, gss): (&Login, Option<GssSession>),
+    permitted: &[Mechanism],
+) -> Result<(), Trouble> {
     let offered: Vec<Mechanism> =
         line.session.offers().mechanisms().iter().filter_map(|name| Mechanism::from_name(name)).collect();
     let bindings = line.tls.as_ref().map(|tls| tls.bindings.clone()).unwrap_or_default();
@@ -88,7 +93,7 @@ async fn attempt(line: &mut Line, login: &Login, permitted: &[Mechanism]) -> Res
         context(line, login, &offered, bindings).map_err(|cause| Trouble::Other(cause.to_string()))?;
     let exchange = ClientExchange::begin(mechanism, context);
     let exchange = exchange.map_err(|failure| Trouble::Other(failure.to_string()))?;
-    exchange::run(line, mechanism, exchange).await
+    exchange::run(line, exchange, gss).await
 }
 
 fn context(

@@ -1,11 +1,13 @@
 //! How we log in at a fixed next hop.
 
-use gatepost_sasl::{Mechanism, OauthOneKeys, Secret, Strength};
+use gatepost_directory::{GssCredential, HelperBounds, HelperPlace};
+use gatepost_sasl::{Mechanism, OauthOneKeys, Secret};
 
 use super::TlsFiles;
+use crate::deliver::token::TokenSource;
 
 /// A login at a fixed next hop.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct RouteLogin {
     /// Who we are there. May be empty for a certificate or a ticket: the server then takes the name from those.
     pub username: String,
@@ -16,14 +18,29 @@ pub struct RouteLogin {
 }
 
 /// What proves a login.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Credential {
     /// A password.
     Password(Secret),
+    /// Bearer tokens, fetched when they are needed.
+    Token(TokenSource),
     /// OAuth 1 keys.
     OauthOne(OauthOneKeys),
     /// A client certificate, shown in the TLS handshake.
     Certificate(TlsFiles),
+    /// A Kerberos ticket, which the helper process finds or gets.
+    Ticket(TicketSettings),
+}
+
+/// Who asks the Kerberos library, and with what.
+#[derive(Debug, Clone)]
+pub struct TicketSettings {
+    /// Where the helper is.
+    pub place: HelperPlace,
+    /// How many at once, and for how long.
+    pub bounds: HelperBounds,
+    /// What it gets tickets with.
+    pub credential: GssCredential,
 }
 
 impl Credential {
@@ -39,12 +56,18 @@ impl Credential {
     #[must_use]
     pub fn serves(&self, mechanism: Mechanism) -> bool {
         match self {
+            Self::Token(_) => matches!(mechanism, Mechanism::Oauthbearer | Mechanism::Xoauth2),
             Self::OauthOne(_) => mechanism == Mechanism::Oauth10a,
             Self::Certificate(_) => mechanism == Mechanism::External,
-            Self::Password(_) => {
-                mechanism.strength() != Strength::Token
-                    && !matches!(mechanism, Mechanism::External | Mechanism::Gssapi)
-            }
+            Self::Ticket(_) => mechanism == Mechanism::Gssapi,
+            Self::Password(_) => !matches!(
+                mechanism,
+                Mechanism::Oauthbearer
+                    | Mechanism::Xoauth2
+                    | Mechanism::Oauth10a
+                    | Mechanism::External
+                    | Mechanism::Gssapi
+            ),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::config::nearest::nearest;
 use crate::config::read::{Raw, TextValue, Value, Wrong};
 
 /// The word's meaning, or what words there are.
-fn choose<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Wrong> {
+pub(super) fn choose<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Wrong> {
     if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text) {
         return Ok(*meaning);
     }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use gatepost_directory::GssSession;
 use gatepost_sasl::{ClientExchange, ClientFailure, ClientStep, Mechanism, Secret};
 use gatepost_smtp::AuthStart;
 
@@ -11,9 +12,10 @@ use crate::deliver::line::{Line, Pause};
 /// Runs an exchange until the server has said yes or no.
 pub(super) async fn run(
     line: &mut Line,
-    mechanism: Mechanism,
     mut exchange: ClientExchange,
+    mut gss: Option<GssSession>,
 ) -> Result<(), Trouble> {
+    let mechanism = exchange.mechanism();
     let initial = exchange.initial().map(|secret| secret.expose().to_vec());
     let start = AuthStart { mechanism: mechanism.name(), initial };
     line.session.authenticate(start, Instant::now()).map_err(|error| Trouble::Other(error.to_string()))?;
@@ -22,10 +24,17 @@ pub(super) async fn run(
             Pause::Challenge(challenge) => {
                 let (given_back, step) = respond(exchange, challenge).await?;
                 exchange = given_back;
+                let step = ask(&mut exchange, gss.as_mut(), step).await;
                 follow(line, mechanism, step)?;
             }
             Pause::LoggedIn => return exchange.succeeded().map_err(|failure| failed(mechanism, failure)),
-            Pause::LoginFailed(reply) => return Err(refused(mechanism, &reply)),
+            Pause::LoginFailed(reply) => {
+                // What the server said of the token inside the exchange counts more than its reply.
+                return Err(match exchange.token_refused() {
+                    Some(fault) => failed(mechanism, ClientFailure::TokenRefused(fault)),
+                    None => refused(mechanism, &reply),
+                });
+            }
             Pause::Broken(cause) => return Err(Trouble::Other(cause.to_string())),
             Pause::Closed
             | Pause::Upgrade
@@ -39,10 +48,23 @@ pub(super) async fn run(
     }
 }
 
+/// Asks the Kerberos library for as long as the exchange wants to know something.
+async fn ask(
+    exchange: &mut ClientExchange,
+    gss: Option<&mut GssSession>,
+    mut step: ClientStep,
+) -> ClientStep {
+    let Some(gss) = gss else { return step };
+    while let ClientStep::Ask(question) = step {
+        step = exchange.answer(gss.ask(question).await);
+    }
+    step
+}
+
 fn follow(line: &mut Line, mechanism: Mechanism, step: ClientStep) -> Result<(), Trouble> {
     match step {
         ClientStep::Respond(response) => send(line, &response),
-        ClientStep::Ask(_) => Err(Trouble::Other("Kerberos cannot be asked".into())),
+        ClientStep::Ask(_) => Err(Trouble::Other("there is nobody to ask about Kerberos".into())),
         ClientStep::Failed(failure) => {
             // The server is told that we break off; what it answers changes nothing.
             let _ = line.session.auth_cancel(Instant::now());

@@ -1,10 +1,13 @@
 //! Logins at fixed next hops: one credential each, and the mechanisms that may carry it.
 
-use gatepost_mta::settings::{Credential, RouteLogin, TlsFiles};
-use gatepost_sasl::{Login, Mechanism, OauthOneKeys, Strength};
+mod token;
+
+use gatepost_directory::{GssCredential, HelperBounds};
+use gatepost_mta::settings::{Credential, RouteLogin, TicketSettings, TlsFiles};
+use gatepost_sasl::{Login, Mechanism, OauthOneKeys, Secret, Strength};
 
 use crate::config::fault::Fault;
-use crate::config::options::{LoginOptions, OauthOneOptions};
+use crate::config::options::{LoginOptions, OauthOneOptions, TicketOptions};
 use crate::config::read::Listed;
 use crate::config::resolve::Resolving;
 use crate::config::resolve::secret::{self, Kept};
@@ -21,7 +24,9 @@ pub(super) fn resolve(resolving: &mut Resolving<'_>, login: &LoginOptions) -> Op
 fn credential(resolving: &mut Resolving<'_>, login: &LoginOptions) -> Option<Credential> {
     let kinds = [
         (login.password_file.is_some() || login.password_env.is_some(), "a password"),
+        (login.oauth.is_some(), "`oauth`"),
         (login.oauth1.is_some(), "`oauth1`"),
+        (login.kerberos.is_some(), "`kerberos`"),
         (login.certificate.is_some() || login.private_key.is_some(), "a certificate"),
     ];
     let mut written = kinds.iter().filter(|(is_written, _)| *is_written).map(|(_, kind)| *kind);
@@ -32,6 +37,12 @@ fn credential(resolving: &mut Resolving<'_>, login: &LoginOptions) -> Option<Cre
                 .mend("keep one; a route has one login"),
         );
         return None;
+    }
+    if let Some(oauth) = &login.oauth {
+        return token::resolve(resolving, oauth).map(Credential::Token);
+    }
+    if let Some(kerberos) = &login.kerberos {
+        return ticket(resolving, kerberos).map(Credential::Ticket);
     }
     if let Some(keys) = &login.oauth1 {
         return oauth_one(resolving, login, keys);
@@ -94,12 +105,34 @@ fn certificate(resolving: &mut Resolving<'_>, login: &LoginOptions) -> Option<Cr
     }))
 }
 
-/// Certificates name somebody themselves; all else needs a name.
+fn ticket(resolving: &mut Resolving<'_>, ticket: &TicketOptions) -> Option<TicketSettings> {
+    let credential = match (&ticket.keytab, &ticket.principal, &ticket.cache) {
+        (Some(keytab), Some(principal), None) => {
+            resolving.warn_if_missing("login.kerberos.keytab", &keytab.value.0, keytab.place.clone());
+            let path = resolving.path(&keytab.value.0);
+            GssCredential::Keytab { path, principal: principal.value.clone() }
+        }
+        (None, None, Some(cache)) => GssCredential::Cache(cache.value.clone()),
+        (None, None, None) => GssCredential::DefaultCache,
+        (Some(_), None, _) | (None, Some(_), _) | (Some(_), Some(_), Some(_)) => {
+            resolving.note(
+                Fault::error("tickets come from a keytab and its principal, or from a cache")
+                    .at(ticket.place.clone(), "neither of both")
+                    .mend("write `keytab` and `principal`, or `cache`"),
+            );
+            return None;
+        }
+    };
+    let place = ticket.helper.value.0.clone();
+    Some(TicketSettings { place, bounds: HelperBounds::default(), credential })
+}
+
+/// Certificates and tickets name somebody themselves; all else needs a name.
 fn username(resolving: &mut Resolving<'_>, login: &LoginOptions, credential: &Credential) -> Option<String> {
     match (&login.username, credential) {
         (Some(name), _) => Some(name.value.clone()),
-        (None, Credential::Certificate(_)) => Some(String::new()),
-        (None, Credential::Password(_) | Credential::OauthOne(_)) => {
+        (None, Credential::Certificate(_) | Credential::Ticket(_)) => Some(String::new()),
+        (None, Credential::Password(_) | Credential::Token(_) | Credential::OauthOne(_)) => {
             resolving.note(
                 Fault::error("a login needs a name")
                     .at(login.place.clone(), "without `username`")
@@ -119,6 +152,9 @@ fn check_form(
         Credential::Password(password) => Login::new(username, password.clone()),
         Credential::OauthOne(keys) => Login::with_oauth_one(username, keys.clone()),
         Credential::Certificate(_) => Login::with_certificate(username),
+        Credential::Ticket(_) => Login::with_ticket(username),
+        // Any token will do: what it is tells the issuer later.
+        Credential::Token(_) => Login::with_token(username, Secret::new("token")),
     };
     let Err(cause) = made else { return Some(()) };
     let fault = Fault::error("no mechanism can send this login");
