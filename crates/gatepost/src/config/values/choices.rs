@@ -130,14 +130,29 @@ impl TextValue for Mechanism {
 pub enum SourceKind {
     /// In data-dir, managed by `gatepost account`.
     Embedded,
+    /// In a database.
+    Sql,
+    /// In an LDAP server.
+    Ldap,
+    /// Dovecot's.
+    Dovecot,
+    /// A token issuer's.
+    Oauth,
 }
 
 impl TextValue for SourceKind {
-    const FORM: &'static str = "\"embedded\"";
+    const FORM: &'static str = "\"embedded\", \"sql\", \"ldap\", \"dovecot\" or \"oauth\"";
 
     fn from_text(text: &str) -> Result<Self, Wrong> {
-        refuse_later(text, &["sql", "ldap", "dovecot", "oauth"], "write \"embedded\"")?;
-        choose(text, &[("embedded", Self::Embedded)])
+        refuse_later(text, &["pam", "kerberos"], "write \"embedded\"")?;
+        let words = [
+            ("embedded", Self::Embedded),
+            ("sql", Self::Sql),
+            ("ldap", Self::Ldap),
+            ("dovecot", Self::Dovecot),
+            ("oauth", Self::Oauth),
+        ];
+        choose(text, &words)
     }
 }
 
@@ -193,7 +208,7 @@ mod tests {
 
     #[test]
     fn what_is_not_built_is_refused_by_name() {
-        assert!(SourceKind::from_text("ldap").unwrap_err().what.contains("not built yet"));
+        assert!(SourceKind::from_text("pam").unwrap_err().what.contains("not built yet"));
         assert!(DnssecRule::from_text("validate").unwrap_err().what.contains("not built yet"));
     }
 
