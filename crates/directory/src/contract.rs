@@ -2,6 +2,8 @@
 //!
 //! An engine's test fills it with [`population`], puts it into a [`Site`], and calls [`keep`] with what it can do.
 
+pub(crate) mod outage;
+
 use std::fmt::Debug;
 use std::sync::Arc;
 

@@ -106,8 +106,8 @@ enum Asks {
 }
 
 enum Server {
-    Postgresql(Connections<Postgresql>),
-    Mysql(Connections<Mysql>),
+    Postgresql(Box<Connections<Postgresql>>),
+    Mysql(Box<Connections<Mysql>>),
     Sqlite(Connections<Sqlite>),
 }
 
@@ -122,11 +122,12 @@ impl Sql {
         let server = match &settings.database {
             Database::Postgresql(login) => {
                 let queries = Queries::new(settings, Dialect::Dollar);
-                Server::Postgresql(Connections::new(name, Postgresql::new(login, queries).map_err(wrong)?))
+                let postgresql = Postgresql::new(login, queries).map_err(wrong)?;
+                Server::Postgresql(Box::new(Connections::new(name, postgresql)))
             }
             Database::Mysql(login) => {
                 let queries = Queries::new(settings, Dialect::Question);
-                Server::Mysql(Connections::new(name, Mysql::new(login, queries)))
+                Server::Mysql(Box::new(Connections::new(name, Mysql::new(login, queries))))
             }
             Database::Sqlite(path) => {
                 let queries = Queries::new(settings, Dialect::NumberedQuestion);

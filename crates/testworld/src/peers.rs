@@ -12,21 +12,29 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::authority::Authority;
 use crate::patience::{PATIENCE, until};
 
 mod cyrus;
 mod dovecot;
 mod exim;
+mod group;
 mod kdc;
 mod load;
+mod mariadb;
 mod postfix;
+mod postgresql;
+pub mod slapd;
 
 pub use cyrus::CyrusSasl;
 pub use dovecot::Dovecot;
 pub use exim::{Exim, Logins as EximLogins};
 pub use kdc::Kdc;
 pub use load::{SmtpSink, smtp_source};
+pub use mariadb::Mariadb;
 pub use postfix::{Plan as PostfixPlan, Postfix};
+pub use postgresql::Postgresql;
+pub use slapd::Slapd;
 
 /// How long a server may take to end before it is killed.
 const LONGEST_FAREWELL: Duration = Duration::from_secs(5);
@@ -54,10 +62,50 @@ fn owned_folder(parent: &Path, name: &str, owner: u32) -> io::Result<PathBuf> {
 
 /// The number of a user.
 fn user(name: &str) -> io::Result<u32> {
+    number(name, 1)
+}
+
+/// The number of a user's group.
+fn group_of(name: &str) -> io::Result<u32> {
+    number(name, 2)
+}
+
+/// A number of a user's line, counted from its name.
+fn number(name: &str, place: usize) -> io::Result<u32> {
     let users = std::fs::read_to_string("/etc/passwd")?;
     let mut lines = users.lines().map(|line| line.split(':'));
-    let number = lines.find_map(|mut parts| (parts.next() == Some(name)).then(|| parts.nth(1)).flatten());
+    let number = lines.find_map(|mut parts| (parts.next() == Some(name)).then(|| parts.nth(place)).flatten());
     number.and_then(|number| number.parse().ok()).ok_or_else(|| missing(&format!("the user {name}")))
+}
+
+/// Whether we may change to other users.
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}
+
+/// A folder for a server of this user's, where we are root; else ours. Nobody else may look into it.
+fn folder_for(parent: &Path, name: &str, owner: &str) -> io::Result<PathBuf> {
+    let path = parent.join(name);
+    std::fs::create_dir_all(&path)?;
+    if is_root() {
+        std::os::unix::fs::chown(&path, Some(user(owner)?), Some(group_of(owner)?))?;
+    }
+    Ok(path)
+}
+
+/// Writes `server.crt` and `server.key` for a server at this address, the key for this user only.
+fn write_identity(
+    authority: &Authority,
+    address: std::net::IpAddr,
+    (folder, owner): (&Path, &str),
+) -> io::Result<(PathBuf, PathBuf)> {
+    let (certificate, key) = authority.identity(&[&address.to_string()])?.write(folder, "server")?;
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600))?;
+    if is_root() {
+        std::os::unix::fs::chown(&key, Some(user(owner)?), Some(group_of(owner)?))?;
+    }
+    Ok((certificate, key))
 }
 
 fn missing(what: &str) -> io::Error {

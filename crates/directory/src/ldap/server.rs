@@ -210,10 +210,10 @@ fn told(result: &LdapResult) -> String {
 }
 
 fn failed(cause: LdapError) -> Failed {
-    match cause {
-        LdapError::FilterParsing => Failed::refused("the filter cannot be understood"),
-        _ => Failed::broken(cause),
+    if matches!(cause, LdapError::FilterParsing) {
+        return Failed::refused("the filter cannot be understood");
     }
+    Failed::broken(cause)
 }
 
 impl fmt::Display for Servers {

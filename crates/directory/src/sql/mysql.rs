@@ -88,12 +88,7 @@ fn read(row: mysql_async::Row) -> Row {
 fn value(column: &Column, value: Option<mysql_async::Value>) -> Value {
     match value {
         None | Some(mysql_async::Value::NULL) => Value::Nothing,
-        Some(mysql_async::Value::Bytes(octets)) => match column.column_type() {
-            // BIT(1), which some use for yes and no.
-            ColumnType::MYSQL_TYPE_BIT => Value::Number(i64::from(octets.iter().any(|octet| *octet != 0))),
-            ColumnType::MYSQL_TYPE_NEWDECIMAL => number(&octets),
-            _ => Value::Text(Secret::new(octets)),
-        },
+        Some(mysql_async::Value::Bytes(octets)) => text(column.column_type(), octets),
         Some(mysql_async::Value::Int(number)) => Value::Number(number),
         Some(mysql_async::Value::UInt(number)) => Value::Number(i64::try_from(number).unwrap_or(i64::MAX)),
         Some(
@@ -103,6 +98,14 @@ fn value(column: &Column, value: Option<mysql_async::Value>) -> Value {
             | mysql_async::Value::Time(..),
         ) => Value::Other("a fraction or a time".to_owned()),
     }
+}
+
+fn text(kind: ColumnType, octets: Vec<u8>) -> Value {
+    if kind == ColumnType::MYSQL_TYPE_BIT {
+        // BIT(1), which some use for yes and no.
+        return Value::Number(i64::from(octets.iter().any(|octet| *octet != 0)));
+    }
+    if kind == ColumnType::MYSQL_TYPE_NEWDECIMAL { number(&octets) } else { Value::Text(Secret::new(octets)) }
 }
 
 /// What sums and sub-queries give, as a decimal text.

@@ -154,12 +154,25 @@ impl UserRow {
 
     fn serves(&self, mechanism: Mechanism) -> bool {
         let clear = self.cram_password.is_some();
+        if let Some(hash) = mechanism.scram_hash() {
+            return matches!(self.scram(hash), Ok(Some(_)));
+        }
         match mechanism {
             Mechanism::Plain | Mechanism::Login => clear || self.proof().is_some(),
-            Mechanism::CramMd5 => clear,
+            Mechanism::CramMd5 | Mechanism::Md5 => clear,
             Mechanism::DigestMd5 => clear || self.digest.is_some(),
             Mechanism::Ntlm => clear || self.nt_hash.is_some(),
-            other => other.scram_hash().is_some_and(|hash| matches!(self.scram(hash), Ok(Some(_)))),
+            Mechanism::ScramSha1
+            | Mechanism::ScramSha256
+            | Mechanism::ScramSha512
+            | Mechanism::ScramSha1Plus
+            | Mechanism::ScramSha256Plus
+            | Mechanism::ScramSha512Plus
+            | Mechanism::Xoauth2
+            | Mechanism::Oauthbearer
+            | Mechanism::Oauth10a
+            | Mechanism::Gssapi
+            | Mechanism::External => false,
         }
     }
 }

@@ -57,7 +57,7 @@ fn rows(path: &Path, query: &str, parameters: &[&str]) -> rusqlite::Result<Vec<R
     let database = Connection::open_with_flags(path, flags)?;
     database.busy_timeout(WRITER_WAIT)?;
     let mut statement = database.prepare(query)?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut found = statement.query(rusqlite::params_from_iter(parameters))?;
     let mut rows = Vec::new();
     while let Some(row) = found.next()? {

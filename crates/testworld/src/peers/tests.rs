@@ -131,3 +131,28 @@ async fn smtp_source_fills_smtp_sink() {
     smtp_source(sink.address(), 1, 1).unwrap_err();
     sink.await_all().await.unwrap();
 }
+
+#[tokio::test]
+async fn databases_and_directories_start_die_and_come_back() {
+    let mut postgresql = super::Postgresql::start("pg secret", None).await.unwrap();
+    assert_eq!(postgresql.query("SELECT 6 * 7").unwrap().trim(), "42");
+    postgresql.kill();
+    assert!(postgresql.query("SELECT 1").is_err());
+    postgresql.restart().await.unwrap();
+    assert_eq!(postgresql.query("SELECT 6 * 7").unwrap().trim(), "42");
+
+    let mut mariadb = super::Mariadb::start("my secret", None).await.unwrap();
+    assert_eq!(mariadb.query("SELECT 6 * 7").unwrap().trim(), "42");
+    mariadb.kill();
+    assert!(mariadb.query("SELECT 1").is_err());
+    mariadb.restart().await.unwrap();
+    assert_eq!(mariadb.query("SELECT 6 * 7").unwrap().trim(), "42");
+
+    let mut slapd = super::Slapd::start("ldap secret", "", None).await.unwrap();
+    let change = "dn: dc=example,dc=org\nchangetype: modify\nreplace: o\no: Other\n";
+    slapd.change("ldap secret", change).unwrap();
+    slapd.kill();
+    assert!(slapd.change("ldap secret", change).is_err());
+    slapd.restart().await.unwrap();
+    slapd.change("ldap secret", change).unwrap();
+}

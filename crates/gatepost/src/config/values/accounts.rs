@@ -251,7 +251,7 @@ fn misread(cause: &TemplateError) -> Wrong {
         }
         TemplateError::Brace => "write {{ for a brace, or name what is to be filled in".to_owned(),
         TemplateError::Filter => "write it as in \"(mail={user})\", every bracket closed".to_owned(),
-        _ => "write it shorter".to_owned(),
+        TemplateError::TooLong | _ => "write it shorter".to_owned(),
     };
     Wrong::new(cause.to_string(), mend)
 }
