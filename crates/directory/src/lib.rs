@@ -69,7 +69,7 @@ pub use certificate::{ClientCertificate, Vouched};
 pub use device::Device;
 pub use directories::{Directories, Engine, Place};
 pub use directory::{Directory, DirectoryError, LoginNote, OauthOneNonce, StoreFault};
-pub use dovecot::Dovecot;
+pub use dovecot::{Dovecot, DovecotSettings};
 pub use embedded::{
     AccountError, Embedded, EmbeddedSettings, ImportRun, Imported, ImportedAccount, ImportedForm,
     KnownCertificate, NewDevice, NotTaken, OauthOneLabel, PasswordLoad, PasswordThreads,
@@ -79,7 +79,7 @@ pub use helper::{
     PamUser,
 };
 pub use ldap::{Flavour, Ldap, LdapSettings, LdapTls, ProvedBy};
-pub use oauth::Oauth;
+pub use oauth::{Oauth, OauthSettings, TokenAccounts, Verification};
 pub use placeholders::{Placeholder, Template, TemplateError};
 pub use recent::Recent;
 pub use relay::{RelayStart, Relayed, RelayedExchange};

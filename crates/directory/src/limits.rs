@@ -46,6 +46,39 @@ pub const DATABASE_WAIT_WRITING: Duration = Duration::from_secs(5);
 /// Addresses and domains that one account may send as besides its own.
 pub const SENDS_AS_MOST: usize = 1_000;
 
+/// How long a set of keys is used before it is fetched again, unless the issuer says otherwise within the next two limits. A key that
+/// the issuer has taken back is trusted no longer than that.
+pub const KEYS_KEPT: Duration = Duration::from_secs(3600);
+
+/// The shortest time that a set of keys is used, whatever the issuer says.
+pub const KEYS_KEPT_LEAST: Duration = Duration::from_secs(300);
+
+/// The longest time that a set of keys is used, whatever the issuer says, and though it cannot be fetched again.
+pub const KEYS_KEPT_MOST: Duration = Duration::from_secs(24 * 3600);
+
+/// The time between two requests for a set of keys: a token with a name of a key that is not in it may be forged, and must not make
+/// us ask more often than that. Such a login waits for as long.
+pub const KEYS_PAUSE: Duration = Duration::from_secs(5);
+
+/// Keys of one issuer that are looked at.
+pub const KEYS_MOST: usize = 100;
+
+/// How far the issuer's clock may be from ours.
+pub const TOKEN_LEEWAY: Duration = Duration::from_secs(30);
+
+/// How long it is remembered that an issuer called a token good, unless the token ends before: a token that is taken back works on
+/// for as long.
+pub const INTROSPECTION_KEPT: Duration = Duration::from_secs(60);
+
+/// Tokens that are remembered so: 10,000 hold some 2 MB.
+pub const INTROSPECTION_REMEMBERED_MOST: usize = 10_000;
+
+/// Questions about tokens that are at one issuer at once; more wait.
+pub const INTROSPECTIONS_AT_ONCE: usize = 16;
+
+/// How long a login waits to ask.
+pub const INTROSPECTION_QUEUE: Duration = Duration::from_secs(10);
+
 /// Helper processes of one source at a time, unless the settings say otherwise: each is a process of a few MiB, most of it
 /// shared.
 pub const HELPERS_MOST: usize = 32;
@@ -59,6 +92,24 @@ pub const HELPER_ANSWER_TIME: Duration = Duration::from_secs(20);
 
 /// The longest frame to or from a helper, in octets: a token with a large ticket in it.
 pub const HELPER_FRAME_OCTETS_MOST: usize = 32 * 1024;
+
+/// How long connecting to Dovecot may take, its greeting included.
+pub const DOVECOT_CONNECT: Duration = Duration::from_secs(5);
+
+/// How long Dovecot's answer may take. It delays refusals on purpose, by up to 17 seconds.
+pub const DOVECOT_ANSWER: Duration = Duration::from_secs(30);
+
+/// How long Dovecot is left alone after it could not be reached.
+pub const DOVECOT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Octets of a line to or from Dovecot: it hangs up on longer ones itself.
+pub const DOVECOT_LINE_MOST: usize = 8 * 1024;
+
+/// Lines of Dovecot's greeting.
+pub const DOVECOT_GREETING_MOST: usize = 100;
+
+/// Exchanges with Dovecot that are under way at once.
+pub const DOVECOT_EXCHANGES_MOST: usize = 10_000;
 
 /// Connections to one source on the network, at most. Look-ups take a millisecond; more connections would only move the queue
 /// into the server.

@@ -2,13 +2,17 @@
 
 use std::net::SocketAddr;
 
+use gatepost_sasl::Secret;
+
+use crate::{DirectoryError, dovecot};
+
 /// What a server needs to know to run an exchange for us.
 #[derive(Debug)]
 pub struct RelayStart {
     /// The mechanism's name.
     pub mechanism: &'static str,
     /// The initial response, where the client sent one.
-    pub initial: Option<gatepost_sasl::Secret>,
+    pub initial: Option<Secret>,
     /// From where.
     pub client: SocketAddr,
     /// Whether the channel is encrypted.
@@ -34,15 +38,15 @@ pub enum Relayed {
 
 /// An exchange under way. Dropping it gives it up.
 #[derive(Debug)]
-pub struct RelayedExchange(());
+pub struct RelayedExchange(pub(crate) dovecot::Exchange);
 
 impl RelayedExchange {
     /// Passes the client's response on.
     ///
     /// # Errors
     ///
-    /// [`DirectoryError`](crate::DirectoryError) when the other server is gone.
-    pub async fn receive(self, _response: gatepost_sasl::Secret) -> Result<Relayed, crate::DirectoryError> {
-        Ok(Relayed::Wrong { user: None })
+    /// [`DirectoryError`] when the other server is gone.
+    pub async fn receive(self, response: Secret) -> Result<Relayed, DirectoryError> {
+        self.0.go_on(&response).await
     }
 }

@@ -21,7 +21,7 @@ use crate::report;
 use fault::{Fault, Faults};
 use options::Options;
 use read::{At, Read as _};
-pub use resolve::{Configuration, EngineSettings, SourceSettings, Surroundings};
+pub use resolve::{Configuration, EngineSettings, OauthSourceSettings, SourceSettings, Surroundings};
 use source::Source;
 
 /// Longest configuration file.

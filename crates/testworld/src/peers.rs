@@ -136,8 +136,38 @@ impl Foreground {
     }
 }
 
+impl Foreground {
+    /// Kills the server and those that it has started, who might outlive it for as long as somebody is connected to them.
+    fn kill_with_children(mut self) {
+        let children = children(self.0.id());
+        // The parent first: it would start others in their place.
+        let _ = self.0.kill();
+        for child in children {
+            let _ = Command::new("kill").args(["-KILL", &child.to_string()]).stderr(Stdio::null()).status();
+        }
+        let _ = self.0.wait();
+    }
+}
+
+/// The processes whose parent this one is.
+fn children(parent: u32) -> Vec<u32> {
+    let wanted = format!("PPid:\t{parent}");
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    numbers
+        .filter(|number: &u32| {
+            let status = std::fs::read_to_string(format!("/proc/{number}/status")).unwrap_or_default();
+            status.lines().any(|line| line == wanted)
+        })
+        .collect()
+}
+
 impl Drop for Foreground {
     fn drop(&mut self) {
+        if matches!(self.0.try_wait(), Ok(Some(_status))) {
+            // Its number may be somebody else's by now.
+            return;
+        }
         terminate(self.0.id());
         let end = Instant::now() + LONGEST_FAREWELL;
         while Instant::now() < end {

@@ -5,7 +5,10 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gatepost_directory::{Directories, Embedded, EmbeddedSettings, Engine, Ldap, Place, Recent, Sql};
+use gatepost_directory::{
+    Directories, Dovecot, Embedded, EmbeddedSettings, Engine, Ldap, Oauth, Place, Recent, Sql,
+};
+use gatepost_fetch::{Fetcher, Patience};
 
 use super::failure::Failure;
 use crate::config::{self, Configuration, EngineSettings, Loaded, Refused, SourceSettings, Surroundings};
@@ -108,6 +111,11 @@ fn opened(source: &SourceSettings, memory: &Arc<Embedded>) -> Result<Place, Fail
         }
         EngineSettings::Ldap(ldap) => {
             Engine::Ldap(Box::new(Ldap::new(&source.name, ldap).map_err(Failure::no)?))
+        }
+        EngineSettings::Dovecot(dovecot) => Engine::Dovecot(Box::new(Dovecot::new((**dovecot).clone()))),
+        EngineSettings::Oauth(oauth) => {
+            let fetcher = Fetcher::new(oauth.trust.as_deref(), Patience::default()).map_err(Failure::no)?;
+            Engine::Oauth(Box::new(Oauth::new(oauth.issuer.clone(), fetcher)))
         }
     };
     Ok(Place { engine, domains: source.domains.clone(), recent })

@@ -18,7 +18,9 @@ use super::values::{
     Bind, Deliver, DnssecRule, ExchangerTls, FilePath, Grant, HelperAt, RecipientsChoice, Size, Smtp, Wait,
     Web, Word,
 };
-pub use source::{EmbeddedSourceOptions, LdapOptions, SourceOptions, SqlOptions};
+pub use source::{
+    DovecotOptions, EmbeddedSourceOptions, LdapOptions, OauthOptions, SourceOptions, SqlOptions,
+};
 
 section! {
     /// What a site needs is here and in the first few sections; everything else has a default.

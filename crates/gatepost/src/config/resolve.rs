@@ -27,7 +27,7 @@ use super::options::{Options, TlsOptions};
 use super::read::Setting;
 use super::source::{Place, Source};
 use super::values::FilePath;
-pub use source::{EngineSettings, SourceSettings};
+pub use source::{EngineSettings, OauthSourceSettings, SourceSettings};
 
 /// What the parts are told.
 #[derive(Debug, Clone)]

@@ -15,4 +15,4 @@ pub use choices::{DnssecRule, ExchangerTls, RecipientsChoice, SourceKind};
 pub use hosts::{Bind, Deliver, Smtp};
 pub use measures::{Size, Wait};
 pub use names::{FilePath, Word};
-pub use outside::{Grant, HelperAt, Web};
+pub use outside::{Grant, HelperAt, Issuer, TokenAccountsChoice, Web};

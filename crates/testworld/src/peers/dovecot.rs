@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -11,13 +12,14 @@ use super::{Foreground, NOBODY, await_listener, open_folder, owned_folder, progr
 use crate::issuer::Issuer;
 use crate::loopback::Neighbourhood;
 use crate::maildir::Maildir;
+use crate::patience::{PATIENCE, until};
 
 const PROGRAM: &str = "/usr/sbin/dovecot";
 
 /// A running Dovecot. Dropping it ends it and removes its folder.
 pub struct Dovecot {
     // Ended before its folder goes: fields are dropped in this order.
-    _server: Foreground,
+    server: Option<Foreground>,
     folder: TempDir,
     address: SocketAddr,
 }
@@ -29,7 +31,7 @@ impl Dovecot {
     ///
     /// When Dovecot is not here, may not be started by this user, or does not listen in time.
     pub async fn store() -> io::Result<Self> {
-        Self::start("", None).await
+        Self::start("", ANYBODY, None).await
     }
 
     /// Knows one account, and proves it by PLAIN, LOGIN, CRAM-MD5, DIGEST-MD5, SCRAM-SHA-1 and SCRAM-SHA-256
@@ -40,7 +42,12 @@ impl Dovecot {
     ///
     /// As for [`Dovecot::store`].
     pub async fn account(user: &str, password: &str) -> io::Result<Self> {
-        Self::start(&format!("{user}:{{PLAIN}}{password}\n"), None).await
+        Self::start(
+            &format!("{user}:{{PLAIN}}{password}:{NOBODY}:{NOBODY}::/nonexistent\n"),
+            WHO_IS_WRITTEN,
+            None,
+        )
+        .await
     }
 
     /// Knows whoever shows a token that this issuer knows, by OAUTHBEARER and XOAUTH2.
@@ -49,10 +56,10 @@ impl Dovecot {
     ///
     /// As for [`Dovecot::store`].
     pub async fn tokens_of(issuer: &Issuer) -> io::Result<Self> {
-        Self::start("", Some(issuer)).await
+        Self::start("", ANYBODY, Some(issuer)).await
     }
 
-    async fn start(accounts: &str, issuer: Option<&Issuer>) -> io::Result<Self> {
+    async fn start(accounts: &str, users: &str, issuer: Option<&Issuer>) -> io::Result<Self> {
         let folder = open_folder()?;
         let address = Neighbourhood::new().free_port(1)?;
         owned_folder(folder.path(), "mail", NOBODY)?;
@@ -61,7 +68,7 @@ impl Dovecot {
         }
         let configuration = folder.path().join("dovecot.conf");
         std::fs::write(folder.path().join("accounts"), accounts)?;
-        let mut written = text(folder.path(), address);
+        let mut written = text(folder.path(), address, users);
         if let Some(issuer) = issuer {
             let oauth = folder.path().join("oauth2.conf");
             let info = format!("tokeninfo_url = {}/tokeninfo/\nusername_attribute = email\n", issuer.url());
@@ -73,10 +80,34 @@ impl Dovecot {
             );
         }
         std::fs::write(&configuration, written)?;
+        let mut dovecot = Self { server: None, folder, address };
+        dovecot.revive().await?;
+        Ok(dovecot)
+    }
+
+    /// Kills it and all its processes at once; its folder and what is in it stay.
+    pub fn kill(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.kill_with_children();
+        }
+    }
+
+    /// Starts it again at the same addresses.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Dovecot::store`].
+    pub async fn revive(&mut self) -> io::Result<()> {
+        self.kill();
+        let configuration = self.folder.path().join("dovecot.conf");
         let mut command = program(Path::new(PROGRAM))?;
-        let server = Foreground::start(command.arg("-F").arg("-c").arg(&configuration))?;
-        await_listener(address, &folder.path().join("dovecot.log")).await?;
-        Ok(Self { _server: server, folder, address })
+        self.server = Some(Foreground::start(command.arg("-F").arg("-c").arg(&configuration))?);
+        await_listener(self.address, &self.folder.path().join("dovecot.log")).await?;
+        for socket in [self.socket(), self.authority(), self.userdb()] {
+            let answers = || Ok(UnixStream::connect(&socket).ok().map(drop));
+            until(&format!("a listener at {}", socket.display()), PATIENCE, answers).await?;
+        }
+        Ok(())
     }
 
     /// Where it listens for LMTP over TCP.
@@ -97,6 +128,12 @@ impl Dovecot {
         self.folder.path().join("auth")
     }
 
+    /// Where it says which users there are, by Dovecot's own protocol.
+    #[must_use]
+    pub fn userdb(&self) -> PathBuf {
+        self.folder.path().join("auth-userdb")
+    }
+
     /// What came for this address, one file a message, with LF line ends.
     #[must_use]
     pub fn maildir(&self, recipient: &str) -> Maildir {
@@ -110,9 +147,22 @@ impl Dovecot {
     }
 }
 
-fn text(folder: &Path, address: SocketAddr) -> String {
+/// Every name is a user.
+const ANYBODY: &str = "userdb {
+  driver = static
+  args = allow_all_users=yes uid=NOBODY gid=NOBODY home=FOLDER/mail/%u
+}";
+
+/// Those with a password are users.
+const WHO_IS_WRITTEN: &str = "userdb {
+  driver = passwd-file
+  args = FOLDER/accounts
+}";
+
+fn text(folder: &Path, address: SocketAddr, users: &str) -> String {
     let at = folder.display();
     let (ip, port) = (address.ip(), address.port());
+    let users = users.replace("FOLDER", &at.to_string()).replace("NOBODY", &NOBODY.to_string());
     format!(
         "base_dir = {at}/run
 state_dir = {at}/state
@@ -130,10 +180,7 @@ passdb {{
   driver = passwd-file
   args = {at}/accounts
 }}
-userdb {{
-  driver = static
-  args = allow_all_users=yes uid={NOBODY} gid={NOBODY} home={at}/mail/%u
-}}
+{users}
 service lmtp {{
   unix_listener {at}/lmtp {{
     mode = 0666
@@ -145,6 +192,9 @@ service lmtp {{
 }}
 service auth {{
   unix_listener {at}/auth {{
+    mode = 0666
+  }}
+  unix_listener {at}/auth-userdb {{
     mode = 0666
   }}
 }}

@@ -1,13 +1,17 @@
 //! Where accounts are kept: a section for each source, whose keys depend on its kind.
 
+mod dovecot;
 mod ldap;
+mod oauth;
 mod sql;
 
 use super::super::fault::Faults;
 use super::super::read::{At, Key, Node, Read, Setting, kind, section};
 use super::super::reference::Shape;
 use super::super::values::SourceKind;
+pub use dovecot::DovecotOptions;
 pub use ldap::LdapOptions;
+pub use oauth::OauthOptions;
 pub use sql::SqlOptions;
 
 /// A source of accounts. Each kind has its own keys; those that all have mean the same everywhere.
@@ -19,6 +23,10 @@ pub enum SourceOptions {
     Sql(Box<SqlOptions>),
     /// In an LDAP server.
     Ldap(Box<LdapOptions>),
+    /// Dovecot's.
+    Dovecot(Box<DovecotOptions>),
+    /// A token issuer's.
+    Oauth(Box<OauthOptions>),
 }
 
 section! {
@@ -44,6 +52,10 @@ impl Read for SourceOptions {
             SourceKind::Embedded => Read::read(at, node, faults).map(Self::Embedded),
             SourceKind::Sql => Read::read(at, node, faults).map(|sql| Self::Sql(Box::new(sql))),
             SourceKind::Ldap => Read::read(at, node, faults).map(|ldap| Self::Ldap(Box::new(ldap))),
+            SourceKind::Dovecot => {
+                Read::read(at, node, faults).map(|dovecot| Self::Dovecot(Box::new(dovecot)))
+            }
+            SourceKind::Oauth => Read::read(at, node, faults).map(|oauth| Self::Oauth(Box::new(oauth))),
         }
     }
 
@@ -52,6 +64,8 @@ impl Read for SourceOptions {
             ("embedded", EmbeddedSourceOptions::DECLARED),
             ("sql", SqlOptions::DECLARED),
             ("ldap", LdapOptions::DECLARED),
+            ("dovecot", DovecotOptions::DECLARED),
+            ("oauth", OauthOptions::DECLARED),
         ])
     }
 }

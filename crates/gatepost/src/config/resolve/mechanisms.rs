@@ -15,16 +15,19 @@ use crate::config::values::Word;
 fn serves(source: &SourceOptions, mechanism: Mechanism) -> bool {
     match source {
         SourceOptions::Embedded(_) => embedded_serves(mechanism),
-        SourceOptions::Sql(_) => {
-            embedded_serves(mechanism) && !matches!(mechanism, Mechanism::External | Mechanism::Oauth10a)
+        SourceOptions::Sql(_) => embedded_serves(mechanism) && !by_other_than_a_password(mechanism),
+        SourceOptions::Ldap(_) => matches!(mechanism, Mechanism::Plain | Mechanism::Login),
+        // What passes through, where it comes first. What it offers in the end is its own affair.
+        SourceOptions::Dovecot(_) => {
+            let own = matches!(mechanism, Mechanism::External | Mechanism::Oauth10a | Mechanism::Md5);
+            !own && !mechanism.needs_channel_binding()
         }
-        SourceOptions::Ldap(_) => is_plain(mechanism),
+        SourceOptions::Oauth(_) => matches!(mechanism, Mechanism::Oauthbearer | Mechanism::Xoauth2),
     }
 }
 
-/// What shows the password, for sources that can only be asked whether it is right.
-fn is_plain(mechanism: Mechanism) -> bool {
-    matches!(mechanism, Mechanism::Plain | Mechanism::Login)
+fn by_other_than_a_password(mechanism: Mechanism) -> bool {
+    matches!(mechanism, Mechanism::External | Mechanism::Oauth10a)
 }
 
 fn embedded_serves(mechanism: Mechanism) -> bool {

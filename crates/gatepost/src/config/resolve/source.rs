@@ -1,11 +1,13 @@
 //! Where accounts are kept: the sources in the order to ask them.
 
+mod dovecot;
 mod ldap;
+mod oauth;
 mod sql;
 
 use std::time::Duration;
 
-use gatepost_directory::{LdapSettings, SqlSettings};
+use gatepost_directory::{DovecotSettings, LdapSettings, SqlSettings};
 use gatepost_mail::Domain;
 
 use super::Resolving;
@@ -13,6 +15,7 @@ use crate::config::fault::Fault;
 use crate::config::options::SourceOptions;
 use crate::config::read::{Listed, Setting};
 use crate::config::values::{Wait, Word};
+pub use oauth::OauthSourceSettings;
 
 /// A changed password should not work for longer than this.
 const LONGEST_MEMORY: Wait = Wait(Duration::from_secs(3600));
@@ -39,6 +42,10 @@ pub enum EngineSettings {
     Sql(Box<SqlSettings>),
     /// An LDAP server.
     Ldap(Box<LdapSettings>),
+    /// Dovecot.
+    Dovecot(Box<DovecotSettings>),
+    /// A token issuer.
+    Oauth(Box<OauthSourceSettings>),
 }
 
 /// The sources in the order written. Without any, the embedded accounts.
@@ -63,7 +70,26 @@ fn settings(resolving: &mut Resolving<'_>, name: &str, source: &SourceOptions) -
             let engine = ldap::resolve(resolving, options).map(|it| EngineSettings::Ldap(Box::new(it)));
             common(resolving, name, (&options.domains, &options.cache), engine)
         }
+        SourceOptions::Dovecot(options) => {
+            let engine = dovecot::resolve(resolving, name, options);
+            let engine = engine.map(|it| EngineSettings::Dovecot(Box::new(it)));
+            common(resolving, name, (&options.domains, &options.cache), engine)
+        }
+        SourceOptions::Oauth(options) => {
+            let engine = oauth::resolve(resolving, name, options)?;
+            Some(SourceSettings {
+                name: name.to_owned(),
+                domains: values(&options.domains),
+                remember: Duration::ZERO,
+                engine: EngineSettings::Oauth(Box::new(engine)),
+            })
+        }
     }
+}
+
+/// The domains of a list.
+fn values(domains: &Listed<Domain>) -> Vec<Domain> {
+    domains.items.iter().map(|domain| domain.value.clone()).collect()
 }
 
 fn embedded(name: &str) -> SourceSettings {
@@ -91,7 +117,7 @@ fn common(
     }
     Some(SourceSettings {
         name: name.to_owned(),
-        domains: domains.items.iter().map(|domain| domain.value.clone()).collect(),
+        domains: values(domains),
         remember: cache.value.0,
         engine: engine?,
     })

@@ -134,14 +134,25 @@ pub enum SourceKind {
     Sql,
     /// In an LDAP server.
     Ldap,
+    /// Dovecot's.
+    Dovecot,
+    /// A token issuer's.
+    Oauth,
 }
 
 impl TextValue for SourceKind {
-    const FORM: &'static str = "\"embedded\", \"sql\" or \"ldap\"";
+    const FORM: &'static str = "\"embedded\", \"sql\", \"ldap\", \"dovecot\" or \"oauth\"";
 
     fn from_text(text: &str) -> Result<Self, Wrong> {
-        refuse_later(text, &["dovecot", "oauth", "pam", "kerberos"], "write \"embedded\"")?;
-        choose(text, &[("embedded", Self::Embedded), ("sql", Self::Sql), ("ldap", Self::Ldap)])
+        refuse_later(text, &["pam", "kerberos"], "write \"embedded\"")?;
+        let words = [
+            ("embedded", Self::Embedded),
+            ("sql", Self::Sql),
+            ("ldap", Self::Ldap),
+            ("dovecot", Self::Dovecot),
+            ("oauth", Self::Oauth),
+        ];
+        choose(text, &words)
     }
 }
 
@@ -197,7 +208,7 @@ mod tests {
 
     #[test]
     fn what_is_not_built_is_refused_by_name() {
-        assert!(SourceKind::from_text("dovecot").unwrap_err().what.contains("not built yet"));
+        assert!(SourceKind::from_text("pam").unwrap_err().what.contains("not built yet"));
         assert!(DnssecRule::from_text("validate").unwrap_err().what.contains("not built yet"));
     }
 

@@ -1,6 +1,6 @@
 //! Programs and web addresses that we ask.
 
-use gatepost_directory::HelperPlace;
+use gatepost_directory::{HelperPlace, TokenAccounts};
 use gatepost_fetch::Url;
 
 use super::choices::choose;
@@ -17,6 +17,30 @@ impl TextValue for Web {
         Url::parse(text)
             .map(Self)
             .map_err(|cause| Wrong::new(cause.to_string(), format!("write {}", Self::FORM)))
+    }
+}
+
+/// What an issuer calls itself: a web address, of which each letter counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issuer(pub String);
+
+impl TextValue for Issuer {
+    const FORM: &'static str = Web::FORM;
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        Web::from_text(text).map(|_| Self(text.to_owned()))
+    }
+}
+
+/// Whose accounts the owners of tokens are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenAccountsChoice(pub TokenAccounts);
+
+impl TextValue for TokenAccountsChoice {
+    const FORM: &'static str = "\"known\" or \"any\"";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        choose(text, &[("known", TokenAccounts::Known), ("any", TokenAccounts::Any)]).map(Self)
     }
 }
 
