@@ -116,17 +116,19 @@ impl Check {
         }
         let maker = Maker { keys: &self.keys, name, typed: &self.password };
         let none = Opted { kinds: Vec::new(), realm: None };
-        let credentials = maker.all(&none, scratch)?;
+        self.replace(&before, &maker.all(&none, scratch)?)
+    }
+
+    /// Unless another login was quicker, or somebody set another password meanwhile: that one counts.
+    fn replace(&self, before: &[Credential], made: &[Credential]) -> Result<(), StoreFault> {
+        let Some((kind, value)) = best(before) else { return Ok(()) };
         self.store.change(|change| {
-            let Some(id) = change.find(name)? else { return Ok(()) };
-            // Another login was quicker, or somebody set another password: that one counts.
-            let unchanged = best(&before).map_or(Ok(false), |(kind, value)| {
-                Ok::<_, StoreFault>(change.credential(id, *kind)?.as_ref() == Some(value))
-            })?;
+            let Some(id) = change.find(&self.login.account)? else { return Ok(()) };
+            let unchanged = change.credential(id, *kind)?.as_ref() == Some(value);
             if !unchanged || change.credential(id, Kind::Password)?.is_some() {
                 return Ok(());
             }
-            change.add_credentials(id, &credentials)?;
+            change.add_credentials(id, made)?;
             change.drop_credential(id, Kind::Imported)
         })
     }
