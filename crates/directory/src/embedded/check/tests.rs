@@ -113,7 +113,7 @@ fn an_upgrade_never_undoes_a_new_password() {
     let new = PasswordChange { password: Secret::new("eraser"), allow: None, realm: None, changed: NOW };
     directory.set_password(ADA, &new).unwrap();
     late.replace(&before, &made).unwrap();
-    late.upgrade(&mut Scratch::new(Arc::default())).unwrap();
+    late.upgrade(&before, &mut Scratch::new(Arc::default())).unwrap();
     assert_eq!(check(&directory, "eraser"), PasswordCheck::Right);
     assert_eq!(check(&directory, "pencil"), PasswordCheck::Wrong);
 }

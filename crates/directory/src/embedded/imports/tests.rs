@@ -48,10 +48,14 @@ fn account(stored: &str) -> ImportedAccount {
     }
 }
 
-/// Imports what is stored, and logs in with a wrong and the right password.
-fn logs_in(stored: &str) -> Imported {
+fn open() -> (TempDir, Embedded) {
     let data_dir = TempDir::new().unwrap();
     let directory = Embedded::open(data_dir.path(), EmbeddedSettings::default()).unwrap();
+    (data_dir, directory)
+}
+
+/// Imports what is stored, logs in with wrong passwords and the right one, and removes the account again.
+fn logs_in(directory: &Embedded, stored: &str) -> Imported {
     let imported = directory
         .import(&account(stored), ImportRun::Write)
         .unwrap_or_else(|error| panic!("{stored}: {error}"));
@@ -72,6 +76,7 @@ fn logs_in(stored: &str) -> Imported {
         let found = check.run(&mut scratch).answer.unwrap().here();
         assert_eq!(found, Some(want), "{stored} {password}");
     }
+    directory.remove(ADA).unwrap();
     imported
 }
 
@@ -85,6 +90,7 @@ fn refused(stored: &str) -> NotTaken {
 /// Each scheme that the Dovecot of this machine lists is taken, or refused by name.
 #[test]
 fn every_scheme_of_dovecot_is_taken_or_refused() {
+    let (_data_dir, directory) = open();
     let listed = output("doveadm", &["pw", "-l"]);
     let mut taken = 0;
     for scheme in listed.split_whitespace() {
@@ -94,7 +100,7 @@ fn every_scheme_of_dovecot_is_taken_or_refused() {
             // One-time passwords, and a password that is cut off.
             "OTP" | "PLAIN-TRUNC" => assert_eq!(refused(&stored), NotTaken::Scheme(scheme.to_owned())),
             _ => {
-                logs_in(&stored);
+                logs_in(&directory, &stored);
                 taken += 1;
             }
         }
@@ -104,6 +110,7 @@ fn every_scheme_of_dovecot_is_taken_or_refused() {
 
 #[test]
 fn encodings_of_dovecot_are_read() {
+    let (_data_dir, directory) = open();
     for scheme in [
         "SHA256.HEX",
         "SSHA.hex",
@@ -114,7 +121,7 @@ fn encodings_of_dovecot_are_read() {
         "DIGEST-MD5.b64",
         "PLAIN-MD5.b64",
     ] {
-        logs_in(&doveadm(scheme));
+        logs_in(&directory, &doveadm(scheme));
     }
 }
 
@@ -151,20 +158,21 @@ fn verifiers_of_dovecot_serve_their_mechanism() {
 
 #[test]
 fn hashes_of_openssl_htpasswd_and_mkpasswd_are_taken() {
+    let (_data_dir, directory) = open();
     for form in ["-1", "-apr1", "-5", "-6"] {
-        let imported = logs_in(&output("openssl", &["passwd", form, PASSWORD]));
+        let imported = logs_in(&directory, &output("openssl", &["passwd", form, PASSWORD]));
         assert_eq!(imported.form, ImportedForm::Hash, "{form}");
     }
     for form in ["-m", "-B", "-s", "-2", "-5"] {
         let line = output("htpasswd", &["-n", "-b", form, ADA, PASSWORD]);
-        logs_in(line.strip_prefix("ada@gatepost.example:").unwrap());
+        logs_in(&directory, line.strip_prefix("ada@gatepost.example:").unwrap());
     }
     for form in ["yescrypt", "bcrypt", "bcrypt-a", "sha512crypt", "sha256crypt", "md5crypt"] {
-        logs_in(&output_of("mkpasswd", &["-m", form, "-s"], PASSWORD));
+        logs_in(&directory, &output_of("mkpasswd", &["-m", form, "-s"], PASSWORD));
     }
     let rounds = output_of("mkpasswd", &["-m", "sha512crypt", "-R", "12345", "-s"], PASSWORD);
     assert!(rounds.contains("rounds=12345"), "{rounds}");
-    logs_in(&rounds);
+    logs_in(&directory, &rounds);
 }
 
 /// Lengths around the sixteen octets of a digest and the eight of a salt.
