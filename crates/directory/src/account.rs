@@ -54,7 +54,8 @@ impl Account {
         }
     }
 
-    /// The mechanisms that the operator restricted this account to; empty means all that are offered.
+    /// The mechanisms that the operator restricted this account to; empty means all that are offered. Those of the device, where
+    /// [`device`](Self::device) is one: each has its own list.
     #[must_use]
     pub fn only_by(&self) -> &[Mechanism] {
         &self.only_by

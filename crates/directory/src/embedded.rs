@@ -215,7 +215,9 @@ impl Source for Embedded {
         user: &str,
         realm: &str,
     ) -> Result<Known<Option<DigestSecret>>, DirectoryError> {
-        let Some(login) = Login::read(user) else { return Ok(Known::Elsewhere) };
+        // Digests that come from Dovecot are over the part before the @, with the domain for a realm.
+        let login = Login::read(user).or_else(|| Login::read(&format!("{user}@{realm}")));
+        let Some(login) = login else { return Ok(Known::Elsewhere) };
         let found = self.digest(&login, (user, realm))?;
         self.known(&login, found)
     }

@@ -180,14 +180,15 @@ impl Embedded {
         Ok(self.store.list()?)
     }
 
-    /// One account.
+    /// One account; as one of its devices has it, if the name is that device's login name.
     ///
     /// # Errors
     ///
     /// [`AccountError::Unknown`] and [`AccountError::Store`].
     pub fn show(&self, name: &str) -> Result<Account, AccountError> {
-        let login = Login::of_account(&known_key(name)?);
-        self.store.account(&login, now())?.ok_or_else(|| AccountError::Unknown(name.to_owned()))
+        let unknown = || AccountError::Unknown(name.to_owned());
+        let login = Login::read(name).ok_or_else(unknown)?;
+        self.store.account(&login, now())?.ok_or_else(unknown)
     }
 
     /// Lets the account neither log in nor send, sessions that go on included; its mail still arrives. Done twice is the same as once.

@@ -28,11 +28,10 @@ pub(super) struct Check {
 type Checked = Result<Known<PasswordCheck>, StoreFault>;
 
 /// What to do once the answer is out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum After {
     Nothing,
-    /// The account has no hash of ours.
-    Upgrade,
+    /// The account has no hash of ours; this is all that it has, and what the password was held against is in it.
+    Upgrade(Vec<Credential>),
 }
 
 impl Check {
@@ -44,9 +43,9 @@ impl Check {
         };
         match found {
             Ok((found, After::Nothing)) => Done::only(Ok(found)),
-            Ok((found, After::Upgrade)) => Done::then(Ok(found), move |scratch| {
+            Ok((found, After::Upgrade(before))) => Done::then(Ok(found), move |scratch| {
                 // Not done, it is done at the next login.
-                let _ = self.upgrade(scratch);
+                let _ = self.upgrade(&before, scratch);
             }),
             Err(fault) => Done::only(Err(fault)),
         }
@@ -74,14 +73,13 @@ impl Check {
             return Ok((Known::Elsewhere, After::Nothing));
         }
         let reader = Reader { keys: &self.keys, name };
-        let (right, after) = match best(&credentials) {
-            Some(best) if best.0 == Kind::Password => {
-                (reader.holds(best, &self.password, scratch)?, After::Nothing)
-            }
-            Some(best) => (reader.holds(best, &self.password, scratch)?, After::Upgrade),
-            None => (PasswordHash::of_nobody().matches(&self.password, scratch)?, After::Nothing),
+        let right = match best(&credentials) {
+            Some(best) => reader.holds(best, &self.password, scratch)?,
+            None => PasswordHash::of_nobody().matches(&self.password, scratch)?,
         };
         if right {
+            let ours = credentials.iter().any(|(kind, _)| *kind == Kind::Password);
+            let after = if ours { After::Nothing } else { After::Upgrade(credentials) };
             return Ok((Known::Here(PasswordCheck::Right), after));
         }
         let check = self.by_device()?.map_or(PasswordCheck::Wrong, PasswordCheck::RightAs);
@@ -108,25 +106,27 @@ impl Check {
 
     /// Makes what is stored of a password that was set here, and drops the hash of the other program. A crash in between leaves that in
     /// its place.
-    fn upgrade(&self, scratch: &mut Scratch) -> Result<(), StoreFault> {
+    fn upgrade(&self, before: &[Credential], scratch: &mut Scratch) -> Result<(), StoreFault> {
         let name = &self.login.account;
-        let before = self.store.credentials(name)?;
-        if before.iter().any(|(kind, _)| *kind == Kind::Password) {
+        // Of several logins at once the first does the work.
+        if self.store.credential(&self.login, Kind::Password, self.now)?.is_some() {
             return Ok(());
         }
         let maker = Maker { keys: &self.keys, name, typed: &self.password };
         let none = Opted { kinds: Vec::new(), realm: None };
-        let credentials = maker.all(&none, scratch)?;
+        self.replace(before, &maker.all(&none, scratch)?)
+    }
+
+    /// Unless another login was quicker, or somebody set another password meanwhile: that one counts.
+    fn replace(&self, before: &[Credential], made: &[Credential]) -> Result<(), StoreFault> {
+        let Some((kind, value)) = best(before) else { return Ok(()) };
         self.store.change(|change| {
-            let Some(id) = change.find(name)? else { return Ok(()) };
-            // Another login was quicker, or somebody set another password: that one counts.
-            let unchanged = best(&before).map_or(Ok(false), |(kind, value)| {
-                Ok::<_, StoreFault>(change.credential(id, *kind)?.as_ref() == Some(value))
-            })?;
+            let Some(id) = change.find(&self.login.account)? else { return Ok(()) };
+            let unchanged = change.credential(id, *kind)?.as_ref() == Some(value);
             if !unchanged || change.credential(id, Kind::Password)?.is_some() {
                 return Ok(());
             }
-            change.add_credentials(id, &credentials)?;
+            change.add_credentials(id, made)?;
             change.drop_credential(id, Kind::Imported)
         })
     }

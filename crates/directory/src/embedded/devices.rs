@@ -237,7 +237,8 @@ pub(super) fn limit(
     mechanisms.retain(|one| device.mechanisms.is_empty() || device.mechanisms.contains(one));
     let login = Login::of_device(&account.name, label).name();
     let bound_since = memory::login(moment, &login)?.bound_since;
-    Ok(Some(Account { mechanisms, bound_since, device: Some(device), ..account }))
+    let only_by = device.mechanisms.clone();
+    Ok(Some(Account { mechanisms, only_by, bound_since, device: Some(device), ..account }))
 }
 
 /// A row of `device`.

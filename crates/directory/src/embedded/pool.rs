@@ -38,7 +38,7 @@ type Job = Box<dyn FnOnce(&mut Scratch) + Send>;
 
 /// An answer, and what is left to do when it is out.
 pub(super) struct Done<T> {
-    answer: T,
+    pub(super) answer: T,
     after: Option<Job>,
 }
 

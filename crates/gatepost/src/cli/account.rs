@@ -66,7 +66,7 @@ pub enum AccountCommand {
     List,
     /// Show one account: what it may do, which mechanisms work for it, and for each other one why not.
     Show {
-        /// Its address.
+        /// Its address, or the login name of one of its devices.
         address: String,
     },
     /// Let an account neither log in nor send; its mail still arrives.

@@ -106,9 +106,14 @@ fn an_upgrade_never_undoes_a_new_password() {
         password: Secret::new("pencil"),
         now: NOW,
     };
+    let before = directory.store.credentials(ADA).unwrap();
+    let maker = Maker { keys: &directory.keys, name: ADA, typed: &late.password };
+    let none = Opted { kinds: Vec::new(), realm: None };
+    let made = maker.all(&none, &mut Scratch::new(Arc::default())).unwrap();
     let new = PasswordChange { password: Secret::new("eraser"), allow: None, realm: None, changed: NOW };
     directory.set_password(ADA, &new).unwrap();
-    late.upgrade(&mut Scratch::new(Arc::default())).unwrap();
+    late.replace(&before, &made).unwrap();
+    late.upgrade(&before, &mut Scratch::new(Arc::default())).unwrap();
     assert_eq!(check(&directory, "eraser"), PasswordCheck::Right);
     assert_eq!(check(&directory, "pencil"), PasswordCheck::Wrong);
 }

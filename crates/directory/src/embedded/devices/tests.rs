@@ -62,6 +62,7 @@ fn what_a_device_may_do_is_kept() {
     let login = Login::of_device(ADA, "scanner");
     let account = directory.store.account(&login, now()).unwrap().unwrap();
     assert_eq!(account.device(), Some(&device));
+    assert_eq!(account.only_by(), device.mechanisms, "whatever the account is restricted to");
     assert_eq!(account.mechanisms(), [Mechanism::ScramSha256, Mechanism::Login]);
     // What its mechanisms do not use is not stored.
     assert!(directory.verifier(&login, ScramHash::Sha256).unwrap().is_some());

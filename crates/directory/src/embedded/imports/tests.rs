@@ -8,7 +8,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::Source;
+use crate::device::Login;
 use crate::embedded::EmbeddedSettings;
+use crate::embedded::check::Check;
 
 const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 const ADA: &str = "ada@gatepost.example";
@@ -47,23 +49,35 @@ fn account(stored: &str) -> ImportedAccount {
     }
 }
 
-/// Imports what is stored, and logs in with a wrong and the right password.
-fn logs_in(stored: &str) -> Imported {
+fn open() -> (TempDir, Embedded) {
     let data_dir = TempDir::new().unwrap();
     let directory = Embedded::open(data_dir.path(), EmbeddedSettings::default()).unwrap();
+    (data_dir, directory)
+}
+
+/// Imports what is stored, logs in with wrong passwords and the right one, and removes the account again.
+fn logs_in(directory: &Embedded, stored: &str) -> Imported {
     let imported = directory
         .import(&account(stored), ImportRun::Write)
         .unwrap_or_else(|error| panic!("{stored}: {error}"));
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut scratch = Scratch::new(std::sync::Arc::default());
     for (password, want) in [
         ("correct horse", PasswordCheck::Wrong),
         ("", PasswordCheck::Wrong),
         (PASSWORD, PasswordCheck::Right),
     ] {
-        let secret = Secret::new(password);
-        let found = Source::check_password(&directory, ADA, &secret);
-        assert_eq!(runtime.block_on(found).unwrap().here(), Some(want), "{stored} {password}");
+        let check = Check {
+            store: std::sync::Arc::clone(&directory.store),
+            keys: std::sync::Arc::clone(&directory.keys),
+            login: Login::of_account(ADA),
+            password: Secret::new(password),
+            now: NOW,
+        };
+        // The answer alone: what comes after it has tests of its own.
+        let found = check.run(&mut scratch).answer.unwrap().here();
+        assert_eq!(found, Some(want), "{stored} {password}");
     }
+    directory.remove(ADA).unwrap();
     imported
 }
 
@@ -77,6 +91,7 @@ fn refused(stored: &str) -> NotTaken {
 /// Each scheme that the Dovecot of this machine lists is taken, or refused by name.
 #[test]
 fn every_scheme_of_dovecot_is_taken_or_refused() {
+    let (_data_dir, directory) = open();
     let listed = output("doveadm", &["pw", "-l"]);
     let mut taken = 0;
     for scheme in listed.split_whitespace() {
@@ -86,7 +101,7 @@ fn every_scheme_of_dovecot_is_taken_or_refused() {
             // One-time passwords, and a password that is cut off.
             "OTP" | "PLAIN-TRUNC" => assert_eq!(refused(&stored), NotTaken::Scheme(scheme.to_owned())),
             _ => {
-                logs_in(&stored);
+                logs_in(&directory, &stored);
                 taken += 1;
             }
         }
@@ -96,6 +111,7 @@ fn every_scheme_of_dovecot_is_taken_or_refused() {
 
 #[test]
 fn encodings_of_dovecot_are_read() {
+    let (_data_dir, directory) = open();
     for scheme in [
         "SHA256.HEX",
         "SSHA.hex",
@@ -106,7 +122,7 @@ fn encodings_of_dovecot_are_read() {
         "DIGEST-MD5.b64",
         "PLAIN-MD5.b64",
     ] {
-        logs_in(&doveadm(scheme));
+        logs_in(&directory, &doveadm(scheme));
     }
 }
 
@@ -120,7 +136,7 @@ fn verifiers_of_dovecot_serve_their_mechanism() {
         assert!(directory.show(ADA).unwrap().mechanisms().contains(&mechanism), "{scheme}");
         (directory, mechanism, data_dir)
     };
-    let login = crate::device::Login::of_account(ADA);
+    let login = Login::of_account(ADA);
     let typed = Secret::new(PASSWORD);
     let (directory, mechanism, _data_dir) = serves("SCRAM-SHA-256");
     assert_eq!(mechanism, Mechanism::ScramSha256);
@@ -131,8 +147,9 @@ fn verifiers_of_dovecot_serve_their_mechanism() {
     assert!(directory.secret(&login).unwrap().unwrap().matches(&typed));
     let (directory, mechanism, _data_dir) = serves("DIGEST-MD5");
     assert_eq!(mechanism, Mechanism::DigestMd5);
-    let digest = directory.digest(&login, ("ada", "gatepost.example")).unwrap();
-    assert_eq!(digest, Some(DigestSecret::derive("ada", "gatepost.example", &typed)));
+    let digest = Source::digest_secret(&directory, "ada", "gatepost.example");
+    let digest = tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(digest).unwrap();
+    assert_eq!(digest.here().flatten(), Some(DigestSecret::derive("ada", "gatepost.example", &typed)));
     // Dovecot dropped NTLM's scheme in 2.3; its files have it still. This is [MS-NLMP] section 4.2.2.1.2.
     let (_, Taken::Nt(hash)) = Taken::read(&Secret::new("{NTLM}A4F49C406510BDCAB6824EE7C30FD852")).unwrap()
     else {
@@ -143,20 +160,21 @@ fn verifiers_of_dovecot_serve_their_mechanism() {
 
 #[test]
 fn hashes_of_openssl_htpasswd_and_mkpasswd_are_taken() {
+    let (_data_dir, directory) = open();
     for form in ["-1", "-apr1", "-5", "-6"] {
-        let imported = logs_in(&output("openssl", &["passwd", form, PASSWORD]));
+        let imported = logs_in(&directory, &output("openssl", &["passwd", form, PASSWORD]));
         assert_eq!(imported.form, ImportedForm::Hash, "{form}");
     }
     for form in ["-m", "-B", "-s", "-2", "-5"] {
         let line = output("htpasswd", &["-n", "-b", form, ADA, PASSWORD]);
-        logs_in(line.strip_prefix("ada@gatepost.example:").unwrap());
+        logs_in(&directory, line.strip_prefix("ada@gatepost.example:").unwrap());
     }
     for form in ["yescrypt", "bcrypt", "bcrypt-a", "sha512crypt", "sha256crypt", "md5crypt"] {
-        logs_in(&output_of("mkpasswd", &["-m", form, "-s"], PASSWORD));
+        logs_in(&directory, &output_of("mkpasswd", &["-m", form, "-s"], PASSWORD));
     }
     let rounds = output_of("mkpasswd", &["-m", "sha512crypt", "-R", "12345", "-s"], PASSWORD);
     assert!(rounds.contains("rounds=12345"), "{rounds}");
-    logs_in(&rounds);
+    logs_in(&directory, &rounds);
 }
 
 /// Lengths around the sixteen octets of a digest and the eight of a salt.

@@ -2,7 +2,7 @@
 
 use gatepost_directory::{Account, AccountState, Device, LastUse};
 use gatepost_mail::Timestamp;
-use gatepost_sasl::Mechanism;
+use gatepost_sasl::{Mechanism, Strength};
 use serde_json::{Value, json};
 
 use super::{Desk, device, names};
@@ -19,6 +19,8 @@ enum Standing {
     NotOffered,
     /// The account is restricted to others.
     NotAllowed,
+    /// Devices prove a password, and nothing else.
+    NotForDevices,
     /// There is nothing to hold the proof against; this makes it.
     Missing {
         what: &'static str,
@@ -49,6 +51,16 @@ impl Standing {
     }
 
     fn missing(mechanism: Mechanism, account: &Account) -> Self {
+        if let Some(device) = account.device() {
+            let again = format!("gatepost account device revoke {} {}", account.name(), device.label);
+            let mend = format!("{again}, and add it again with --allow {}", mechanism.name().to_lowercase());
+            return match mechanism.strength() {
+                Strength::Challenge => Self::Missing { what: "the device has not opted in to it", mend },
+                Strength::Revealing | Strength::Token | Strength::Proof | Strength::BoundProof => {
+                    Self::NotForDevices
+                }
+            };
+        }
         let address = account.name();
         let passwd = |allow: &str| format!("gatepost account passwd {address}{allow}");
         let opt_in = |what, allow: &str| Self::Missing { what, mend: passwd(&format!(" --allow {allow}")) };
@@ -88,6 +100,7 @@ impl Standing {
             Self::Suspended => "suspended",
             Self::NotOffered => "not-offered",
             Self::NotAllowed => "not-allowed",
+            Self::NotForDevices => "not-for-devices",
             Self::Missing { .. } => "missing",
             Self::OtherSource { .. } => "other-source",
         }
@@ -98,7 +111,8 @@ impl Standing {
             Self::Works => "works".to_owned(),
             Self::Suspended => "the account is suspended".to_owned(),
             Self::NotOffered => "not offered: auth.mechanisms leaves it out".to_owned(),
-            Self::NotAllowed => "the account is restricted to others (only-by)".to_owned(),
+            Self::NotAllowed => "restricted to others".to_owned(),
+            Self::NotForDevices => "devices log in by password only".to_owned(),
             Self::Missing { what, .. } => (*what).to_owned(),
             Self::OtherSource { kind } => format!("works if a source of kind {kind} knows the account"),
         }
@@ -108,9 +122,11 @@ impl Standing {
         let address = account.name();
         match self {
             Self::Suspended => Some(format!("gatepost account resume {address}")),
+            // A device's list is made with it.
+            Self::NotAllowed if account.device().is_some() => None,
             Self::NotAllowed => Some(format!("gatepost account only-by {address} any")),
             Self::Missing { mend, .. } => Some(mend.clone()),
-            Self::Works | Self::NotOffered | Self::OtherSource { .. } => None,
+            Self::Works | Self::NotOffered | Self::NotForDevices | Self::OtherSource { .. } => None,
         }
     }
 }
@@ -123,7 +139,10 @@ fn standings(account: &Account, offered: &[Mechanism]) -> Vec<(Mechanism, Standi
 
 pub(super) fn run(desk: &Desk, address: &str, console: &mut Console<'_>) -> Outcome {
     let account = desk.directory.show(address)?;
-    let devices = desk.directory.devices(address)?;
+    let mut devices = desk.directory.devices(account.name())?;
+    if let Some(device) = account.device() {
+        devices.retain(|one| one.label == device.label);
+    }
     let standings = standings(&account, desk.offered());
     let now = gatepost_mta::event::now();
     if console.format == Format::Machines {
@@ -159,8 +178,12 @@ fn lines(account: &Account) -> Vec<(&'static str, String)> {
         || "no login was bound to its channel".to_owned(),
         |since| format!("bound to the channel since {since}"),
     );
+    let address = account.device().map_or_else(
+        || account.name().to_owned(),
+        |device| format!("{} (a device of {})", device.login_name(account.name()), account.name()),
+    );
     vec![
-        ("address", account.name().to_owned()),
+        ("address", address),
         ("state", account.state().to_string()),
         ("sends as", sends_as.join(", ")),
         ("only by", only_by),
@@ -190,6 +213,7 @@ pub(super) fn last_use_json(last: Option<LastUse>) -> Value {
 pub(super) fn as_json(account: &Account) -> Value {
     json!({
         "address": account.name(),
+        "device": account.device().map(|device| &device.label),
         "state": account.state().as_str(),
         "sends-as": account.sends_as().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "mechanisms": list(account.mechanisms()),
@@ -230,7 +254,7 @@ fn whole(
 
 #[cfg(test)]
 mod tests {
-    use gatepost_directory::{Embedded, EmbeddedSettings, NewAccount};
+    use gatepost_directory::{Embedded, EmbeddedSettings, NewAccount, NewDevice};
     use gatepost_sasl::Secret;
 
     use super::*;
@@ -280,6 +304,19 @@ mod tests {
                 "{mechanism:?}"
             );
             assert_eq!(Standing::of(mechanism, &account, &[]), Standing::NotOffered);
+        }
+        let device =
+            Device { mechanisms: vec![Mechanism::Login, Mechanism::CramMd5], ..Device::new("scanner", now) };
+        directory.add_device(ADA, &NewDevice { device, allow: Vec::new(), realm: None }).unwrap();
+        let scanner = directory.show("ada%scanner@gatepost.example").unwrap();
+        for (mechanism, reason) in [
+            (Mechanism::Login, "works"),
+            (Mechanism::Plain, "not-allowed"),
+            (Mechanism::ScramSha256, "not-allowed"),
+            (Mechanism::CramMd5, "missing"),
+        ] {
+            let standing = Standing::of(mechanism, &scanner, &Mechanism::ALL);
+            assert_eq!(standing.reason(), reason, "{mechanism:?}");
         }
         directory.add_oauth_one(ADA, "script", now).unwrap();
         let account = directory.show(ADA).unwrap();
