@@ -10,10 +10,13 @@ use crate::{Outcome, repository};
 
 /// What the tests, the benchmark and the demonstrations start.
 const PACKAGES: &[&str] = &[
+    "apache2-utils",
     "curl",
     "cyrus-clients",
+    "db5.3-util",
     "dovecot-core",
     "dovecot-lmtpd",
+    "fail2ban",
     "gsasl",
     "libauthen-ntlm-perl",
     "libauthen-sasl-perl",
@@ -24,6 +27,7 @@ const PACKAGES: &[&str] = &[
     "libsasl2-modules",
     "msmtp",
     "nmap",
+    "openssl",
     "postfix",
     "procps",
     "python3",
@@ -31,6 +35,7 @@ const PACKAGES: &[&str] = &[
     "strace",
     "swaks",
     "telnet",
+    "whois",
 ];
 
 /// For machines that have no Node.js of their own.

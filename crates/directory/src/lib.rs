@@ -42,6 +42,7 @@ pub mod limits;
 
 mod account;
 mod certificate;
+mod device;
 mod directories;
 mod directory;
 mod dovecot;
@@ -57,13 +58,17 @@ mod sql;
 mod contract;
 
 pub use account::{
-    Account, AccountState, Device, NameFault, NewAccount, PasswordChange, SendsAs, SendsAsError,
+    Account, AccountState, LastUse, NameFault, NewAccount, PasswordChange, SendsAs, SendsAsError,
 };
 pub use certificate::{ClientCertificate, Vouched};
+pub use device::Device;
 pub use directories::{Directories, Engine, Place};
 pub use directory::{Directory, DirectoryError, LoginNote, OauthOneNonce, StoreFault};
 pub use dovecot::Dovecot;
-pub use embedded::{AccountError, Embedded, EmbeddedSettings, PasswordLoad};
+pub use embedded::{
+    AccountError, Embedded, EmbeddedSettings, ImportRun, Imported, ImportedAccount, ImportedForm,
+    KnownCertificate, NewDevice, NotTaken, OauthOneLabel, PasswordLoad,
+};
 pub use helper::{
     GssClient, GssCredential, GssSession, Helper, HelperBounds, HelperKind, HelperPlace, HelperSettings,
     PamUser,

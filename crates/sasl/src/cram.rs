@@ -62,7 +62,7 @@ impl Server {
         let Answer::Cram(found) = answer else { return answer.misfit() };
         match found {
             Lookup::Found(secret) => {
-                if proof(secret.password(), &challenge.0).matches(&digest) {
+                if secret.proof(&challenge.0).matches(&digest) {
                     Turn::Succeeded(identity)
                 } else {
                     Turn::Failed(Failure::Rejected)

@@ -60,7 +60,7 @@ fn every_default_and_example_can_be_read() {
                     assert!(key.default.is_some() || !key.example.is_empty(), "{path}{name} has no example");
                 }
                 reference::Shape::Section(inner) => below.push((name, inner)),
-                reference::Shape::Named(..) => {}
+                reference::Shape::Named(..) | reference::Shape::Kinds(_) => {}
             }
         }
         for (name, inner) in below {
@@ -72,7 +72,7 @@ fn every_default_and_example_can_be_read() {
     let sections = [
         ("listener.a", options::ListenerOptions::DECLARED),
         ("domain.\"example.org\"", options::DomainOptions::DECLARED),
-        ("auth.source.a", options::SourceOptions::DECLARED),
+        ("auth.source.a", options::EmbeddedSourceOptions::DECLARED),
         ("auth.network.\"10.0.0.0/8\"", options::NetworkAuthOptions::DECLARED),
         ("relay.machine.a", options::MachineOptions::DECLARED),
         ("route.\"*\"", options::RouteOptions::DECLARED),
