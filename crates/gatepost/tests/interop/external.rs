@@ -94,6 +94,18 @@ fn one_that_nobody_vouches_for_does_not_and_nobody_acts_for_another() {
     assert_eq!(failures[1]["rule"], "auth.acts-for-another");
 }
 
+/// Whoever gives an account's own certificate needs no authority: its fingerprint is known.
+#[test]
+fn a_certificate_of_the_clients_own_making_is_known_by_its_fingerprint() {
+    let gatepost = start();
+    let file = gatepost.dir().join("forged.pem").display().to_string();
+    let output = gatepost.run(&["account", "certificate", "add", ADA, &file]);
+    assert!(output.status.success(), "{}", said(&output));
+    let (succeeded, talk) = curl(&gatepost, Some("forged"), "1.3");
+    assert!(succeeded && talk.contains("235 2.7.0"), "{talk}");
+    gatepost.await_mail("ours.example", "ada", 1);
+}
+
 #[test]
 fn who_shows_none_is_not_offered_it() {
     let gatepost = start();
