@@ -16,6 +16,7 @@ const PACKAGES: &[&str] = &[
     "db5.3-util",
     "dovecot-core",
     "dovecot-lmtpd",
+    "fail2ban",
     "gsasl",
     "ldap-utils",
     "libauthen-ntlm-perl",
