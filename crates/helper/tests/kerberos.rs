@@ -1,10 +1,15 @@
 //! Kerberos, with a KDC of the test's own realm.
-// For the lints: without it, only the test functions count as tests.
-#![cfg(all(test, feature = "kerberos"))]
+// Tells the lints that helpers beside the tests may panic like the tests themselves.
+#![cfg(test)]
+#![cfg(feature = "kerberos")]
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use gatepost_directory::{
     Directories, Directory as _, Embedded, EmbeddedSettings, Engine, GssClient, GssCredential, GssSession,
     Helper, HelperBounds, HelperKind, HelperPlace, HelperSettings, Place,
@@ -271,4 +276,88 @@ async fn who_holds_a_ticket_needs_no_kdc() {
     site.client(ada.clone()).ask(GssQuestion::Init { target: TARGET.to_owned(), token: None }).await;
     site.kdc.stop();
     establish(&mut site.client(ada), &mut site.acceptor().await).await;
+}
+
+/// A SASL client of others, line by line over standard input and output.
+struct Foreign {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    /// What begins its lines, and ours.
+    marks: (&'static str, &'static str),
+}
+
+impl Foreign {
+    fn start(site: &Site, cache: &str, marks: (&'static str, &'static str), line: &str) -> Self {
+        // Reading from it waits for it, so it ends in any case.
+        let mut command = Command::new("timeout");
+        command.arg("60").args(line.split(' ')).envs(site.kdc.environment()).env("KRB5CCNAME", cache);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        Self { child, input, output: BufReader::new(output), marks }
+    }
+
+    fn gsasl(site: &Site, cache: &str) -> (Self, Vec<u8>) {
+        let line = "gsasl --client --quiet --mechanism GSSAPI --service smtp --hostname mail.gatepost.example -z ada";
+        let mut client = Self::start(site, cache, ("", ""), line);
+        let mut name = String::new();
+        client.output.read_line(&mut name).unwrap();
+        assert_eq!(name, "GSSAPI\n");
+        let first = client.hear();
+        (client, first)
+    }
+
+    fn cyrus(site: &Site, cache: &str) -> (Self, Vec<u8>) {
+        // It keeps its lines back when it writes to a pipe.
+        let line = "stdbuf -oL sasl-sample-client -m GSSAPI -s smtp -n mail.gatepost.example -u ada";
+        let mut client = Self::start(site, cache, ("C: ", "S: "), line);
+        client.say(b"GSSAPI");
+        let first = client.hear();
+        (client, first.strip_prefix(b"GSSAPI\0").unwrap().to_vec())
+    }
+
+    fn hear(&mut self) -> Vec<u8> {
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.output.read_line(&mut line).unwrap(), 0, "it ended");
+            // Cyrus talks in between.
+            if let Some(octets) = line.strip_prefix(self.marks.0) {
+                return BASE64.decode(octets.trim_end()).unwrap();
+            }
+        }
+    }
+
+    fn say(&mut self, octets: &[u8]) {
+        writeln!(self.input, "{}{}", self.marks.1, BASE64.encode(octets)).unwrap();
+    }
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn clients_of_others_come_to_terms_with_the_server() {
+    let site = Site::new().await;
+    for client in [Foreign::gsasl, Foreign::cyrus] {
+        let cache = site.kdc.ticket("ada", "pencil").unwrap();
+        let (mut client, first) = client(&site, &cache);
+        let mut server = site.acceptor().await;
+        let answer = accept(&mut server, &first).await;
+        let GssAnswer::Token { token, progress: GssProgress::Complete { principal } } = answer else {
+            panic!("{answer:?}")
+        };
+        assert_eq!(principal.as_deref(), Some("ada@GATEPOST.EXAMPLE"));
+        client.say(&token);
+        assert_eq!(client.hear(), b"");
+        // RFC 4752 section 3.1: no layer is all that there is.
+        let layers = server.ask(GssQuestion::Wrap { octets: vec![1, 0, 0, 0] }).await;
+        client.say(&octets_of(layers));
+        let message = client.hear();
+        let chosen = octets_of(server.ask(GssQuestion::Unwrap { message }).await);
+        assert_eq!(chosen, b"\x01\0\0\0ada");
+    }
 }

@@ -1,5 +1,5 @@
 //! The helper as a program: its command line, and frames that it must not take.
-// For the lints: without it, only the test functions count as tests.
+// Tells the lints that helpers beside the tests may panic like the tests themselves.
 #![cfg(test)]
 
 use std::io::{Read as _, Write as _};
