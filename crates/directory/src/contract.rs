@@ -47,7 +47,7 @@ impl Site {
     pub(crate) fn around(engine: Engine) -> Self {
         let data_dir = TempDir::new().unwrap();
         let memory = Arc::new(Embedded::open(data_dir.path(), EmbeddedSettings::default()).unwrap());
-        let directory = Directories::new(memory, vec![Place { engine, domains: Vec::new() }]);
+        let directory = Directories::new(memory, vec![Place { engine, domains: Vec::new(), recent: None }]);
         Self { directory, _data_dir: data_dir }
     }
 }

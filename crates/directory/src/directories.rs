@@ -16,7 +16,7 @@ use gatepost_sasl::{
 
 use crate::{
     Account, ClientCertificate, Directory, DirectoryError, Dovecot, Embedded, GssSession, Helper, Known,
-    Ldap, LoginNote, Oauth, OauthOneNonce, RelayStart, Relayed, Source, Sql,
+    Ldap, LoginNote, Oauth, OauthOneNonce, Recent, RelayStart, Relayed, Source, Sql,
 };
 
 /// A source of accounts of any kind, with whom it is for.
@@ -25,6 +25,8 @@ pub struct Place {
     pub engine: Engine,
     /// The domains of the login names that it is asked about; empty means all. A source that is down then stops only these.
     pub domains: Vec<Domain>,
+    /// What is remembered of its right passwords, where that is wanted.
+    pub recent: Option<Recent>,
 }
 
 /// What answers. Each kind is a file of its own.
@@ -89,7 +91,7 @@ impl Directories {
     /// The embedded accounts alone.
     #[must_use]
     pub fn embedded(accounts: Arc<Embedded>) -> Self {
-        let place = Place { engine: Engine::Embedded(Arc::clone(&accounts)), domains: Vec::new() };
+        let place = Place { engine: Engine::Embedded(Arc::clone(&accounts)), domains: Vec::new(), recent: None };
         Self::new(accounts, vec![place])
     }
 
@@ -105,6 +107,34 @@ impl Directories {
     }
 }
 
+impl Place {
+    async fn check_password(
+        &self,
+        user: &str,
+        password: &Secret,
+    ) -> Result<Known<PasswordCheck>, DirectoryError> {
+        let Some(recent) = &self.recent else { return self.ask_password(user, password).await };
+        // A password that was right is no use to an account that has been suspended since.
+        if recent.knows(user, password).await?
+            && let Known::Here(account) = ask!(self, source => Source::account(source.as_ref(), user))?
+            && account.may_log_in()
+        {
+            return Ok(Known::Here(PasswordCheck::Right));
+        }
+        let check = self.ask_password(user, password).await?;
+        recent.learn(user, password, &check).await?;
+        Ok(check)
+    }
+
+    async fn ask_password(
+        &self,
+        user: &str,
+        password: &Secret,
+    ) -> Result<Known<PasswordCheck>, DirectoryError> {
+        ask!(self, source => Source::check_password(source.as_ref(), user, password))
+    }
+}
+
 /// Those of the sources that are for this login name.
 fn for_user<'a>(places: &'a [Place], user: &str) -> impl Iterator<Item = &'a Place> + use<'a> {
     let domain = user.rsplit_once('@').and_then(|(_, domain)| Domain::parse(domain).ok());
@@ -116,11 +146,12 @@ fn for_user<'a>(places: &'a [Place], user: &str) -> impl Iterator<Item = &'a Pla
 impl Directory for Directories {
     async fn check_password(&self, user: &str, password: Secret) -> Result<PasswordCheck, DirectoryError> {
         let places = self.places.load_full();
-        let found = first!(for_user(&places, user), source => Source::check_password(source.as_ref(), user, &password));
-        match found {
-            Some(check) => Ok(check),
-            None => self.memory.spend_on_nobody(password).await,
+        for place in for_user(&places, user) {
+            if let Known::Here(check) = place.check_password(user, &password).await? {
+                return Ok(check);
+            }
         }
+        self.memory.spend_on_nobody(password).await
     }
 
     async fn scram_verifier(&self, user: &str, hash: ScramHash) -> Result<ScramVerifier, DirectoryError> {

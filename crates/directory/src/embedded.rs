@@ -43,7 +43,7 @@ pub use pool::PasswordLoad;
 use crate::account::{domain_pattern, login_key};
 use crate::limits::{PASSWORD_QUEUE_PER_THREAD, PASSWORD_THREADS_MOST};
 use crate::{Account, DirectoryError, Known, LoginNote, OauthOneNonce, Source, StoreFault};
-use hash::{PasswordHash, Scratch};
+pub(crate) use hash::{PasswordHash, Scratch};
 use keys::{Keys, Sealed};
 use pool::Pool;
 use store::{Kind, Store};
@@ -75,7 +75,7 @@ impl Default for EmbeddedSettings {
 pub struct Embedded {
     store: Arc<Store>,
     keys: Keys,
-    pool: Pool,
+    pool: Arc<Pool>,
     folder: PathBuf,
 }
 
@@ -94,13 +94,19 @@ impl Embedded {
         let _opening = files::hold(&folder)?;
         let store = Arc::new(Store::open(&folder)?);
         let keys = Keys::load(&folder)?;
-        Ok(Self { store, keys, pool: Pool::new(settings), folder })
+        Ok(Self { store, keys, pool: Arc::new(Pool::new(settings)), folder })
     }
 
     /// How busy the password threads are, for metrics.
     #[must_use]
     pub fn password_load(&self) -> PasswordLoad {
         self.pool.load()
+    }
+
+    /// The threads for password work, lent to other sources: all together never use more memory than the settings say.
+    #[must_use]
+    pub fn password_threads(&self) -> PasswordThreads {
+        PasswordThreads(Arc::clone(&self.pool))
     }
 
     fn verifier(&self, key: &str, hash: ScramHash) -> Result<Option<ScramVerifier>, StoreFault> {
@@ -211,6 +217,26 @@ impl Embedded {
 
     pub(crate) fn note_login(&self, _note: &LoginNote) -> Result<(), StoreFault> {
         Ok(())
+    }
+}
+
+/// The threads for password work of an [`Embedded`], lent.
+#[derive(Clone)]
+pub struct PasswordThreads(Arc<Pool>);
+
+impl PasswordThreads {
+    /// Does the work on one of them, or is [`DirectoryError::Busy`].
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Scratch) -> Result<T, StoreFault> + Send + 'static,
+    ) -> Result<T, DirectoryError> {
+        Ok(self.0.run(work).await??)
+    }
+}
+
+impl fmt::Debug for PasswordThreads {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
     }
 }
 

@@ -42,16 +42,21 @@ pub mod limits;
 
 mod account;
 mod certificate;
+mod connections;
 mod directories;
 mod directory;
 mod dovecot;
 mod embedded;
+mod hashes;
 mod helper;
 mod ldap;
 mod oauth;
+mod placeholders;
+mod recent;
 mod relay;
 mod source;
 mod sql;
+mod trust;
 
 #[cfg(test)]
 mod contract;
@@ -63,13 +68,16 @@ pub use certificate::{ClientCertificate, Vouched};
 pub use directories::{Directories, Engine, Place};
 pub use directory::{Directory, DirectoryError, LoginNote, OauthOneNonce, StoreFault};
 pub use dovecot::Dovecot;
-pub use embedded::{AccountError, Embedded, EmbeddedSettings, PasswordLoad};
+pub use embedded::{AccountError, Embedded, EmbeddedSettings, PasswordLoad, PasswordThreads};
 pub use helper::{
     GssClient, GssCredential, GssSession, Helper, HelperBounds, HelperKind, HelperPlace, HelperSettings,
     PamUser,
 };
-pub use ldap::Ldap;
+pub use ldap::{Flavour, Ldap, LdapSettings, LdapTls, ProvedBy};
 pub use oauth::Oauth;
 pub use relay::{RelayStart, Relayed, RelayedExchange};
 pub use source::{Known, Source};
-pub use sql::Sql;
+pub use placeholders::{Placeholder, Template, TemplateError};
+pub use recent::Recent;
+pub use sql::{Database, DatabaseAddress, DatabaseLogin, Sql, SqlSettings};
+pub use trust::SourceTls;

@@ -59,3 +59,44 @@ pub const HELPER_ANSWER_TIME: Duration = Duration::from_secs(20);
 
 /// The longest frame to or from a helper, in octets: a token with a large ticket in it.
 pub const HELPER_FRAME_OCTETS_MOST: usize = 32 * 1024;
+
+/// Connections to one source on the network, at most. Look-ups take a millisecond; more connections would only move the queue
+/// into the server.
+pub const SOURCE_CONNECTIONS: usize = 8;
+
+/// Questions that wait for one source, at most; further ones are told to come back.
+pub const SOURCE_WAITING_MOST: usize = 256;
+
+/// How long a question to a source waits for its answer, everything included: well under the time that clients give a login.
+pub const SOURCE_ANSWER_WAIT: Duration = Duration::from_secs(5);
+
+/// How long one server of a source has for taking a connection and a login, so that there is time for asking the next one.
+pub const SOURCE_CONNECT_WAIT: Duration = Duration::from_secs(2);
+
+/// How long an unused connection is kept; many servers and firewalls close theirs after minutes.
+pub const SOURCE_CONNECTION_KEPT: Duration = Duration::from_secs(60);
+
+/// How long a source is left alone after a connection could not be made.
+pub const SOURCE_BACK_OFF_FIRST: Duration = Duration::from_millis(250);
+
+/// The longest that this time, which doubles, becomes.
+pub const SOURCE_BACK_OFF_MOST: Duration = Duration::from_secs(4);
+
+/// Rows or entries that are read of one answer, at most: that many addresses and domains one account may send as.
+pub const SOURCE_ROWS_MOST: usize = SENDS_AS_MOST;
+
+/// Longest query or filter of the configuration, in octets.
+pub const SOURCE_QUERY_OCTETS_MOST: usize = 16 * 1024;
+
+/// Logins of one source that are remembered as right, at most: some MiB.
+pub const RECENT_MOST: usize = 10_000;
+
+/// Memory of the hash under which a right password is remembered, in KiB: some milliseconds of work, and no use to a machine that
+/// guesses by the million.
+pub const RECENT_MEMORY_KIB: u32 = 8 * 1024;
+
+/// The most rounds that a stored SHA-crypt hash may ask for: a second of work.
+pub const SHA_CRYPT_ROUNDS_MOST: u32 = 1_000_000;
+
+/// The highest cost of a stored bcrypt hash: a second of work.
+pub const BCRYPT_COST_MOST: u32 = 14;

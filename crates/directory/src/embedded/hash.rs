@@ -11,11 +11,11 @@ use gatepost_sasl::{Secret, prepare};
 use crate::StoreFault;
 use crate::limits::{
     ARGON2_LANES, ARGON2_MEMORY_KIB, ARGON2_MEMORY_KIB_MOST, ARGON2_OUTPUT_OCTETS, ARGON2_PASSES,
-    ARGON2_PASSES_MOST, ARGON2_SALT_OCTETS,
+    ARGON2_PASSES_MOST, ARGON2_SALT_OCTETS, RECENT_MEMORY_KIB,
 };
 
 /// A hash of a password, with what it was made with.
-pub(super) struct PasswordHash {
+pub(crate) struct PasswordHash {
     cost: Cost,
     salt: Vec<u8>,
     output: Secret,
@@ -40,7 +40,7 @@ impl PasswordHash {
     }
 
     /// What passwords of users that do not exist are held against: as dear as a real one, and passed by none.
-    pub(super) fn of_nobody() -> Self {
+    pub(crate) fn of_nobody() -> Self {
         Self {
             cost: COST,
             salt: vec![0; ARGON2_SALT_OCTETS],
@@ -48,8 +48,14 @@ impl PasswordHash {
         }
     }
 
+    /// A cheap hash of a password, which is prepared already, for memory that ends with the process.
+    pub(crate) fn for_a_moment(prepared: &Secret, salt: &[u8], scratch: &mut Scratch) -> Result<Secret, StoreFault> {
+        let cost = Cost { memory_kib: RECENT_MEMORY_KIB, passes: 1, lanes: 1 };
+        scratch.run(cost, prepared, salt, ARGON2_OUTPUT_OCTETS)
+    }
+
     /// Whether this is the password, which is prepared already. One run of argon2.
-    pub(super) fn matches(&self, prepared: &Secret, scratch: &mut Scratch) -> Result<bool, StoreFault> {
+    pub(crate) fn matches(&self, prepared: &Secret, scratch: &mut Scratch) -> Result<bool, StoreFault> {
         Ok(scratch.run(self.cost, prepared, &self.salt, self.output.expose().len())? == self.output)
     }
 
@@ -64,7 +70,7 @@ impl PasswordHash {
     }
 
     /// Reads the text form; none if it is damaged, or dearer than anything that we make.
-    pub(super) fn from_text(text: &Secret) -> Option<Self> {
+    pub(crate) fn from_text(text: &Secret) -> Option<Self> {
         let text = std::str::from_utf8(text.expose()).ok()?;
         let (cost, rest) = text.strip_prefix("$argon2id$v=19$m=")?.split_once('$')?;
         let (memory, cost) = cost.split_once(",t=")?;
@@ -93,7 +99,7 @@ impl Cost {
 }
 
 /// The memory of argon2, kept from one run to the next, so that the system need not clear it anew for each.
-pub(super) struct Scratch {
+pub(crate) struct Scratch {
     memory: Vec<Block>,
     runs: Arc<AtomicU64>,
 }

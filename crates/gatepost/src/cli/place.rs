@@ -5,7 +5,9 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gatepost_directory::{Directories, Embedded, EmbeddedSettings, Engine, Place};
+use gatepost_directory::{
+    Directories, Embedded, EmbeddedSettings, Engine, Ldap, Place, Recent, Sql,
+};
 
 use super::failure::Failure;
 use crate::config::{self, Configuration, EngineSettings, Loaded, Refused, SourceSettings, Surroundings};
@@ -99,8 +101,16 @@ pub fn sources(settings: &[SourceSettings], memory: &Arc<Embedded>) -> Result<Ve
 }
 
 fn opened(source: &SourceSettings, memory: &Arc<Embedded>) -> Result<Place, Failure> {
+    let threads = memory.password_threads();
+    let recent = (!source.remember.is_zero()).then(|| Recent::new(source.remember, threads.clone()));
     let engine = match &source.engine {
         EngineSettings::Embedded => Engine::Embedded(Arc::clone(memory)),
+        EngineSettings::Sql(sql) => {
+            Engine::Sql(Box::new(Sql::new(&source.name, sql, threads).map_err(Failure::no)?))
+        }
+        EngineSettings::Ldap(ldap) => {
+            Engine::Ldap(Box::new(Ldap::new(&source.name, ldap).map_err(Failure::no)?))
+        }
     };
-    Ok(Place { engine, domains: source.domains.clone() })
+    Ok(Place { engine, domains: source.domains.clone(), recent })
 }

@@ -17,7 +17,7 @@ use super::read::{Listed, Named, Setting, section};
 use super::values::{
     Bind, Deliver, DnssecRule, ExchangerTls, FilePath, RecipientsChoice, Size, Smtp, Wait, Word,
 };
-pub use source::{EmbeddedSourceOptions, SourceOptions};
+pub use source::{EmbeddedSourceOptions, LdapOptions, SourceOptions, SqlOptions};
 
 section! {
     /// What a site needs is here and in the first few sections; everything else has a default.

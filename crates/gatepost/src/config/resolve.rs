@@ -23,7 +23,9 @@ use gatepost_policy::rules::Endpoint;
 
 use super::fault::{Fault, Faults};
 use super::options::{Options, TlsOptions};
+use super::read::Setting;
 use super::source::{Place, Source};
+use super::values::FilePath;
 pub use source::{EngineSettings, SourceSettings};
 
 /// What the parts are told.
@@ -179,6 +181,13 @@ impl Resolving<'_> {
         }
     }
 
+    /// A file of certificates that vouch for a source.
+    fn trust_file(&mut self, trust: Option<&Setting<FilePath>>) -> Option<PathBuf> {
+        let trust = trust?;
+        self.warn_if_missing("trust", &trust.value.0, trust.place.clone());
+        Some(self.path(&trust.value.0))
+    }
+
     fn trust(&mut self) -> Option<PathBuf> {
         let trust = self.options.tls.as_ref()?.trust.as_ref()?;
         self.warn_if_missing("tls.trust", &trust.value.0, trust.place.clone());
@@ -198,6 +207,11 @@ fn is_here(endpoint: &Endpoint) -> bool {
         Endpoint::Address(address, _) => is_loopback(*address),
         Endpoint::Name(name, _) => name.ascii() == "localhost",
     }
+}
+
+/// The same for a host as it is written elsewhere than in a next hop.
+fn is_loopback_name(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(is_loopback)
 }
 
 fn is_loopback(address: IpAddr) -> bool {

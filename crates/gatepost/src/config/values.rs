@@ -1,10 +1,15 @@
 //! What single values of the file become.
 
+mod accounts;
 mod choices;
 mod hosts;
 mod measures;
 mod names;
 
+pub use accounts::{
+    Attribute, Driver, FlavourChoice, HostPort, LdapFilter, LdapScheme, LdapTlsChoice, LdapUrl, MailboxQuery,
+    ProofChoice, SendsAsQuery, SourceTlsChoice, UserQuery,
+};
 pub use choices::{DnssecRule, ExchangerTls, RecipientsChoice, SourceKind};
 pub use hosts::{Bind, Deliver, Smtp};
 pub use measures::{Size, Wait};

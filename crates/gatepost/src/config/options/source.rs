@@ -1,15 +1,24 @@
 //! Where accounts are kept: a section for each source, whose keys depend on its kind.
 
+mod ldap;
+mod sql;
+
 use super::super::fault::Faults;
 use super::super::read::{At, Key, Node, Read, Setting, kind, section};
 use super::super::reference::Shape;
 use super::super::values::SourceKind;
+pub use ldap::LdapOptions;
+pub use sql::SqlOptions;
 
 /// A source of accounts. Each kind has its own keys; those that all have mean the same everywhere.
 #[derive(Debug, Clone)]
 pub enum SourceOptions {
     /// In data-dir.
     Embedded(EmbeddedSourceOptions),
+    /// In a database.
+    Sql(Box<SqlOptions>),
+    /// In an LDAP server.
+    Ldap(Box<LdapOptions>),
 }
 
 section! {
@@ -33,10 +42,16 @@ impl Read for SourceOptions {
     fn read(at: &At, node: &Node<'_>, faults: &mut Faults) -> Option<Self> {
         match kind(at, node, KIND, faults)? {
             SourceKind::Embedded => Read::read(at, node, faults).map(Self::Embedded),
+            SourceKind::Sql => Read::read(at, node, faults).map(|sql| Self::Sql(Box::new(sql))),
+            SourceKind::Ldap => Read::read(at, node, faults).map(|ldap| Self::Ldap(Box::new(ldap))),
         }
     }
 
     fn shape() -> Shape {
-        Shape::Kinds(&[("embedded", EmbeddedSourceOptions::DECLARED)])
+        Shape::Kinds(&[
+            ("embedded", EmbeddedSourceOptions::DECLARED),
+            ("sql", SqlOptions::DECLARED),
+            ("ldap", LdapOptions::DECLARED),
+        ])
     }
 }

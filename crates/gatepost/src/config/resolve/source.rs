@@ -1,14 +1,21 @@
 //! Where accounts are kept: the sources in the order to ask them.
 
+mod ldap;
+mod sql;
+
 use std::time::Duration;
 
+use gatepost_directory::{LdapSettings, SqlSettings};
 use gatepost_mail::Domain;
 
 use super::Resolving;
 use crate::config::fault::Fault;
 use crate::config::options::SourceOptions;
-use crate::config::read::Setting;
-use crate::config::values::Word;
+use crate::config::read::{Listed, Setting};
+use crate::config::values::{Wait, Word};
+
+/// A changed password should not work for longer than this.
+const LONGEST_MEMORY: Wait = Wait(Duration::from_secs(3600));
 
 /// A source of accounts, as the parts are told.
 #[derive(Debug, Clone)]
@@ -28,6 +35,10 @@ pub struct SourceSettings {
 pub enum EngineSettings {
     /// The accounts in data-dir.
     Embedded,
+    /// A database.
+    Sql(Box<SqlSettings>),
+    /// An LDAP server.
+    Ldap(Box<LdapSettings>),
 }
 
 /// The sources in the order written. Without any, the embedded accounts.
@@ -41,9 +52,17 @@ pub(super) fn resolve(resolving: &mut Resolving<'_>) -> Vec<SourceSettings> {
     entries.iter().filter_map(|(name, source)| settings(resolving, &name.value.0, source)).collect()
 }
 
-fn settings(_resolving: &mut Resolving<'_>, name: &str, source: &SourceOptions) -> Option<SourceSettings> {
+fn settings(resolving: &mut Resolving<'_>, name: &str, source: &SourceOptions) -> Option<SourceSettings> {
     match source {
         SourceOptions::Embedded(_) => Some(embedded(name)),
+        SourceOptions::Sql(options) => {
+            let engine = sql::resolve(resolving, options).map(|it| EngineSettings::Sql(Box::new(it)));
+            common(resolving, name, (&options.domains, &options.cache), engine)
+        }
+        SourceOptions::Ldap(options) => {
+            let engine = ldap::resolve(resolving, options).map(|it| EngineSettings::Ldap(Box::new(it)));
+            common(resolving, name, (&options.domains, &options.cache), engine)
+        }
     }
 }
 
@@ -54,6 +73,28 @@ fn embedded(name: &str) -> SourceSettings {
         remember: Duration::ZERO,
         engine: EngineSettings::Embedded,
     }
+}
+
+/// What all kinds but the embedded one have: `domains` and `cache`.
+fn common(
+    resolving: &mut Resolving<'_>,
+    name: &str,
+    (domains, cache): (&Listed<Domain>, &Setting<Wait>),
+    engine: Option<EngineSettings>,
+) -> Option<SourceSettings> {
+    if cache.value > LONGEST_MEMORY {
+        resolving.note(
+            Fault::warning("a password that was changed goes on working for a long time")
+                .at(cache.place.clone(), "remembered for more than an hour")
+                .mend("write \"5m\""),
+        );
+    }
+    Some(SourceSettings {
+        name: name.to_owned(),
+        domains: domains.items.iter().map(|domain| domain.value.clone()).collect(),
+        remember: cache.value.0,
+        engine: engine?,
+    })
 }
 
 /// There is one folder of data, and so one embedded directory.

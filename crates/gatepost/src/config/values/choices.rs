@@ -10,7 +10,7 @@ use crate::config::nearest::nearest;
 use crate::config::read::{Raw, TextValue, Value, Wrong};
 
 /// The word's meaning, or what words there are.
-fn choose<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Wrong> {
+pub(super) fn choose<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Wrong> {
     if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text) {
         return Ok(*meaning);
     }
@@ -109,14 +109,18 @@ impl TextValue for Mechanism {
 pub enum SourceKind {
     /// In data-dir, managed by `gatepost account`.
     Embedded,
+    /// In a database.
+    Sql,
+    /// In an LDAP server.
+    Ldap,
 }
 
 impl TextValue for SourceKind {
-    const FORM: &'static str = "\"embedded\"";
+    const FORM: &'static str = "\"embedded\", \"sql\" or \"ldap\"";
 
     fn from_text(text: &str) -> Result<Self, Wrong> {
-        refuse_later(text, &["sql", "ldap", "dovecot", "oauth"], "write \"embedded\"")?;
-        choose(text, &[("embedded", Self::Embedded)])
+        refuse_later(text, &["dovecot", "oauth", "pam", "kerberos"], "write \"embedded\"")?;
+        choose(text, &[("embedded", Self::Embedded), ("sql", Self::Sql), ("ldap", Self::Ldap)])
     }
 }
 
@@ -176,7 +180,7 @@ mod tests {
             let wrong = Mechanism::from_text(name).unwrap_err();
             assert_eq!(wrong.what, format!("\"{name}\" is known but not built yet"));
         }
-        assert!(SourceKind::from_text("ldap").unwrap_err().what.contains("not built yet"));
+        assert!(SourceKind::from_text("dovecot").unwrap_err().what.contains("not built yet"));
         assert!(DnssecRule::from_text("validate").unwrap_err().what.contains("not built yet"));
     }
 
