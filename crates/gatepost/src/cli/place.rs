@@ -5,9 +5,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gatepost_directory::{
-    Directories, Embedded, EmbeddedSettings, Engine, Ldap, Place, Recent, Sql,
-};
+use gatepost_directory::{Directories, Embedded, EmbeddedSettings, Engine, Helper, Ldap, Place, Recent, Sql};
 
 use super::failure::Failure;
 use crate::config::{self, Configuration, EngineSettings, Loaded, Refused, SourceSettings, Surroundings};
@@ -111,6 +109,7 @@ fn opened(source: &SourceSettings, memory: &Arc<Embedded>) -> Result<Place, Fail
         EngineSettings::Ldap(ldap) => {
             Engine::Ldap(Box::new(Ldap::new(&source.name, ldap).map_err(Failure::no)?))
         }
+        EngineSettings::Helper(helper) => Engine::Helper(Box::new(Helper::new((**helper).clone()))),
     };
     Ok(Place { engine, domains: source.domains.clone(), recent })
 }

@@ -17,7 +17,9 @@ use super::read::{Listed, Named, Setting, section};
 use super::values::{
     Bind, Deliver, DnssecRule, ExchangerTls, FilePath, RecipientsChoice, Size, Smtp, Wait, Word,
 };
-pub use source::{EmbeddedSourceOptions, LdapOptions, SourceOptions, SqlOptions};
+pub use source::{
+    EmbeddedSourceOptions, KerberosOptions, LdapOptions, PamOptions, SourceOptions, SqlOptions,
+};
 
 section! {
     /// What a site needs is here and in the first few sections; everything else has a default.

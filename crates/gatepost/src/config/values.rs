@@ -2,6 +2,7 @@
 
 mod accounts;
 mod choices;
+mod helper;
 mod hosts;
 mod measures;
 mod names;
@@ -11,6 +12,7 @@ pub use accounts::{
     ProofChoice, SendsAsQuery, SourceTlsChoice, UserQuery,
 };
 pub use choices::{DnssecRule, ExchangerTls, RecipientsChoice, SourceKind};
+pub use helper::{HelperChoice, PamUserChoice, Realm, ServiceName};
 pub use hosts::{Bind, Deliver, Smtp};
 pub use measures::{Size, Wait};
 pub use names::{FilePath, Word};

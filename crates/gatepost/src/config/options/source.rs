@@ -1,5 +1,6 @@
 //! Where accounts are kept: a section for each source, whose keys depend on its kind.
 
+mod helper;
 mod ldap;
 mod sql;
 
@@ -7,6 +8,7 @@ use super::super::fault::Faults;
 use super::super::read::{At, Key, Node, Read, Setting, kind, section};
 use super::super::reference::Shape;
 use super::super::values::SourceKind;
+pub use helper::{KerberosOptions, PamOptions};
 pub use ldap::LdapOptions;
 pub use sql::SqlOptions;
 
@@ -19,6 +21,10 @@ pub enum SourceOptions {
     Sql(Box<SqlOptions>),
     /// In an LDAP server.
     Ldap(Box<LdapOptions>),
+    /// PAM, by the helper.
+    Pam(Box<PamOptions>),
+    /// Kerberos, by the helper.
+    Kerberos(Box<KerberosOptions>),
 }
 
 section! {
@@ -44,6 +50,10 @@ impl Read for SourceOptions {
             SourceKind::Embedded => Read::read(at, node, faults).map(Self::Embedded),
             SourceKind::Sql => Read::read(at, node, faults).map(|sql| Self::Sql(Box::new(sql))),
             SourceKind::Ldap => Read::read(at, node, faults).map(|ldap| Self::Ldap(Box::new(ldap))),
+            SourceKind::Pam => Read::read(at, node, faults).map(|pam| Self::Pam(Box::new(pam))),
+            SourceKind::Kerberos => {
+                Read::read(at, node, faults).map(|kerberos| Self::Kerberos(Box::new(kerberos)))
+            }
         }
     }
 
@@ -52,6 +62,8 @@ impl Read for SourceOptions {
             ("embedded", EmbeddedSourceOptions::DECLARED),
             ("sql", SqlOptions::DECLARED),
             ("ldap", LdapOptions::DECLARED),
+            ("pam", PamOptions::DECLARED),
+            ("kerberos", KerberosOptions::DECLARED),
         ])
     }
 }

@@ -1,11 +1,12 @@
 //! Where accounts are kept: the sources in the order to ask them.
 
+mod helper;
 mod ldap;
 mod sql;
 
 use std::time::Duration;
 
-use gatepost_directory::{LdapSettings, SqlSettings};
+use gatepost_directory::{HelperSettings, LdapSettings, SqlSettings};
 use gatepost_mail::Domain;
 
 use super::Resolving;
@@ -39,6 +40,8 @@ pub enum EngineSettings {
     Sql(Box<SqlSettings>),
     /// An LDAP server.
     Ldap(Box<LdapSettings>),
+    /// PAM or Kerberos.
+    Helper(Box<HelperSettings>),
 }
 
 /// The sources in the order written. Without any, the embedded accounts.
@@ -46,6 +49,7 @@ pub(super) fn resolve(resolving: &mut Resolving<'_>) -> Vec<SourceSettings> {
     let options = resolving.options;
     let entries = &options.auth.source.entries;
     check_embedded(resolving, entries);
+    helper::check_order(resolving, entries);
     if entries.is_empty() {
         return vec![embedded("local")];
     }
@@ -63,6 +67,16 @@ fn settings(resolving: &mut Resolving<'_>, name: &str, source: &SourceOptions) -
             let engine = ldap::resolve(resolving, options).map(|it| EngineSettings::Ldap(Box::new(it)));
             common(resolving, name, (&options.domains, &options.cache), engine)
         }
+        SourceOptions::Pam(options) => {
+            let engine = EngineSettings::Helper(Box::new(helper::pam(resolving, name, options)));
+            common(resolving, name, (&options.domains, &options.cache), Some(engine))
+        }
+        SourceOptions::Kerberos(options) => Some(SourceSettings {
+            name: name.to_owned(),
+            domains: helper::domains(options),
+            remember: Duration::ZERO,
+            engine: EngineSettings::Helper(Box::new(helper::kerberos(resolving, name, options)?)),
+        }),
     }
 }
 

@@ -113,14 +113,25 @@ pub enum SourceKind {
     Sql,
     /// In an LDAP server.
     Ldap,
+    /// Known to PAM.
+    Pam,
+    /// Known to Kerberos.
+    Kerberos,
 }
 
 impl TextValue for SourceKind {
-    const FORM: &'static str = "\"embedded\", \"sql\" or \"ldap\"";
+    const FORM: &'static str = "\"embedded\", \"sql\", \"ldap\", \"pam\" or \"kerberos\"";
 
     fn from_text(text: &str) -> Result<Self, Wrong> {
-        refuse_later(text, &["dovecot", "oauth", "pam", "kerberos"], "write \"embedded\"")?;
-        choose(text, &[("embedded", Self::Embedded), ("sql", Self::Sql), ("ldap", Self::Ldap)])
+        refuse_later(text, &["dovecot", "oauth"], "write \"embedded\"")?;
+        let kinds = [
+            ("embedded", Self::Embedded),
+            ("sql", Self::Sql),
+            ("ldap", Self::Ldap),
+            ("pam", Self::Pam),
+            ("kerberos", Self::Kerberos),
+        ];
+        choose(text, &kinds)
     }
 }
 
