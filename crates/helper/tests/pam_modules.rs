@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -186,6 +187,37 @@ async fn what_a_module_starts_sees_nothing_of_ours() {
     // Set for every test by cargo, and so in our own environment.
     assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
     assert!(!seen.contains("CARGO_MANIFEST_DIR"), "{seen}");
+}
+
+#[tokio::test]
+async fn behind_a_socket_it_is_the_same_helper() {
+    let services = Services::new();
+    services.add("gatepost", &format!("{}{PERMITTED}", services.by_database()));
+    let socket = services.0.path().join("socket");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let program = services.0.path().join("helper");
+    // What systemd does with `Accept=yes`, `StandardInput=socket` and `StandardOutput=socket`.
+    let serve = std::thread::spawn(move || {
+        for service in ["gatepost", "gatepost", "other"] {
+            let (line, _) = listener.accept().unwrap();
+            let mut helper = Command::new(&program);
+            helper.args(["pam", service]).stdin(OwnedFd::from(line.try_clone().unwrap()));
+            let _ = helper.stdout(OwnedFd::from(line)).status().unwrap();
+        }
+    });
+    let domains = vec![Domain::parse("gatepost.example").unwrap()];
+    let source = Helper::new(HelperSettings {
+        name: "system".to_owned(),
+        place: HelperPlace::Socket(socket),
+        bounds: HelperBounds::default(),
+        kind: HelperKind::Pam { service: "gatepost".to_owned(), user: PamUser::LocalPart, domains },
+    });
+    let right = source.check_password(ADA, &Secret::new("pencil")).await.unwrap();
+    assert_eq!(right, Known::Here(PasswordCheck::Right));
+    assert_eq!(source.check_password(ADA, &Secret::new("pen")).await.unwrap(), Known::Elsewhere);
+    let told = cause(source.check_password(ADA, &Secret::new("pencil")).await);
+    assert!(told.contains("for pam other"), "{told}");
+    serve.join().unwrap();
 }
 
 /// The modules that the tests need are where Debian puts them.
