@@ -12,6 +12,7 @@
 //! | a client typed by hand | [`Client`] |
 //! | a dialogue as a file | [`dialogue`] |
 //! | certificates, good and bad | [`Authority`] |
+//! | an OAuth issuer that signs, rotates, stalls and dies | [`Issuer`] |
 //! | Postfix, Exim, Dovecot, a Kerberos KDC | [`peers`] |
 //! | messages as people send them, compared | [`corpus`], [`Maildir`] |
 //! | a line that is cut, stalls or garbles | [`Fault`], [`FaultProxy`] |
@@ -42,6 +43,7 @@ pub mod dialogue;
 pub mod exchanger;
 pub mod executable;
 pub mod fault;
+pub mod issuer;
 pub mod loopback;
 pub mod maildir;
 pub mod patience;
@@ -56,6 +58,7 @@ pub use client::Client;
 pub use exchanger::{Exchanger, Message};
 pub use executable::executable;
 pub use fault::{Direction, Fault, FaultProxy};
+pub use issuer::Issuer;
 pub use maildir::Maildir;
 pub use script::Script;
 pub use world::World;

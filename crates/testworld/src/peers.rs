@@ -14,14 +14,16 @@ use tempfile::TempDir;
 
 use crate::patience::{PATIENCE, until};
 
+mod cyrus;
 mod dovecot;
 mod exim;
 mod kdc;
 mod load;
 mod postfix;
 
+pub use cyrus::CyrusSasl;
 pub use dovecot::Dovecot;
-pub use exim::Exim;
+pub use exim::{Exim, Logins as EximLogins};
 pub use kdc::Kdc;
 pub use load::{SmtpSink, smtp_source};
 pub use postfix::{Plan as PostfixPlan, Postfix};

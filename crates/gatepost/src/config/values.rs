@@ -6,6 +6,7 @@ mod helper;
 mod hosts;
 mod measures;
 mod names;
+mod outside;
 
 pub use accounts::{
     Attribute, Driver, FlavourChoice, HostPort, LdapFilter, LdapScheme, LdapTlsChoice, LdapUrl, MailboxQuery,
@@ -16,3 +17,4 @@ pub use helper::{HelperChoice, PamUserChoice, Realm, ServiceName};
 pub use hosts::{Bind, Deliver, Smtp};
 pub use measures::{Size, Wait};
 pub use names::{FilePath, Word};
+pub use outside::{Grant, HelperAt, Web};

@@ -212,8 +212,7 @@ impl TextValue for SendsAsQuery {
     const FORM: &'static str = "a query with {account}, {mailbox}, {local}, {domain}";
 
     fn from_text(text: &str) -> Result<Self, Wrong> {
-        let known =
-            [Placeholder::Account, Placeholder::Mailbox, Placeholder::Local, Placeholder::Domain];
+        let known = [Placeholder::Account, Placeholder::Mailbox, Placeholder::Local, Placeholder::Domain];
         Template::sql(text, &known).map(Self).map_err(|cause| misread(&cause))
     }
 }

@@ -117,7 +117,12 @@ fn address(resolving: &mut Resolving<'_>, sql: &SqlOptions) -> Option<DatabaseAd
             None
         }
         (None, None) => {
-            needs(resolving, sql, "server", "server = \"db.example.org:5432\"`, or `socket = \"/run/postgresql\"");
+            needs(
+                resolving,
+                sql,
+                "server",
+                "server = \"db.example.org:5432\"`, or `socket = \"/run/postgresql\"",
+            );
             None
         }
     }
