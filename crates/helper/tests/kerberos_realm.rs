@@ -15,7 +15,10 @@ use gatepost_directory::{
     Helper, HelperBounds, HelperKind, HelperPlace, HelperSettings, Place,
 };
 use gatepost_mail::Domain;
-use gatepost_sasl::{GssAnswer, GssProgress, GssQuestion};
+use gatepost_sasl::{
+    Answer, ClientContext, ClientExchange, ClientFailure, ClientStep, GssAnswer, GssProgress, GssQuestion,
+    Login, Lookup, Mechanism, Nonce, ServerContext, ServerExchange, ServerQuestion, ServerStep,
+};
 use gatepost_testworld::peers::Kdc;
 use tempfile::TempDir;
 
@@ -61,7 +64,7 @@ impl Site {
             },
         });
         let memory = Embedded::open(self.folder.path(), EmbeddedSettings::default()).unwrap();
-        let place = Place { engine: Engine::Helper(Box::new(helper)), domains: Vec::new() };
+        let place = Place { engine: Engine::Helper(Box::new(helper)), domains: Vec::new(), recent: None };
         Directories::new(Arc::new(memory), vec![place])
     }
 
@@ -339,25 +342,114 @@ impl Drop for Foreign {
     }
 }
 
+/// The server's side of one exchange of SASL, with the directory behind it.
+struct Server {
+    exchange: ServerExchange,
+    directories: Directories,
+    session: GssSession,
+}
+
+impl Server {
+    async fn new(site: &Site) -> Self {
+        let directories = site.directories(&site.keytab);
+        let context =
+            ServerContext::new(Nonce::from_random(&[1; 18]), "mail.gatepost.example", 1_700_000_000);
+        let exchange = ServerExchange::begin(Mechanism::Gssapi, context);
+        let session = directories.gss().await.unwrap().unwrap();
+        Self { exchange, directories, session }
+    }
+
+    /// What it says to the client's next octets.
+    async fn receive(&mut self, octets: &[u8]) -> ServerStep {
+        let mut step = self.exchange.receive(Some(octets));
+        while let ServerStep::Ask(question) = step {
+            let answer = match question {
+                ServerQuestion::Gss(question) => Answer::Gss(self.session.ask(question).await),
+                ServerQuestion::Principal { principal } => {
+                    let user = self.directories.principal_user(&principal).await.unwrap();
+                    Answer::User(user.map_or(Lookup::Missing, Lookup::Found))
+                }
+                other => panic!("{other:?}"),
+            };
+            step = self.exchange.answer(answer);
+        }
+        step
+    }
+}
+
 #[tokio::test]
-async fn clients_of_others_come_to_terms_with_the_server() {
+async fn clients_of_others_log_in() {
     let site = Site::new().await;
     for client in [Foreign::gsasl, Foreign::cyrus] {
         let cache = site.kdc.ticket("ada", "pencil").unwrap();
-        let (mut client, first) = client(&site, &cache);
-        let mut server = site.acceptor().await;
-        let answer = accept(&mut server, &first).await;
-        let GssAnswer::Token { token, progress: GssProgress::Complete { principal } } = answer else {
-            panic!("{answer:?}")
+        let (mut client, mut octets) = client(&site, &cache);
+        let mut server = Server::new(&site).await;
+        let identity = loop {
+            match server.receive(&octets).await {
+                ServerStep::Challenge(challenge) => client.say(&challenge),
+                ServerStep::Succeeded(identity) => break identity,
+                other => panic!("{other:?}"),
+            }
+            octets = client.hear();
         };
-        assert_eq!(principal.as_deref(), Some("ada@GATEPOST.EXAMPLE"));
-        client.say(&token);
-        assert_eq!(client.hear(), b"");
-        // RFC 4752 section 3.1: no layer is all that there is.
-        let layers = server.ask(GssQuestion::Wrap { octets: vec![1, 0, 0, 0] }).await;
-        client.say(&octets_of(layers));
-        let message = client.hear();
-        let chosen = octets_of(server.ask(GssQuestion::Unwrap { message }).await);
-        assert_eq!(chosen, b"\x01\0\0\0ada");
+        assert_eq!(identity.authentication_id(), "ada@gatepost.example");
+    }
+}
+
+/// What the client's side says, or why it gives up.
+async fn respond(
+    client: &mut ClientExchange,
+    session: &mut GssSession,
+    mut step: ClientStep,
+) -> Result<Vec<u8>, ClientFailure> {
+    loop {
+        match step {
+            ClientStep::Respond(octets) => return Ok(octets.expose().to_vec()),
+            ClientStep::Failed(failure) => return Err(failure),
+            ClientStep::Ask(question) => step = client.answer(session.ask(question).await),
+        }
+    }
+}
+
+fn our_client() -> ClientExchange {
+    let login = Login::with_ticket("ada@gatepost.example").unwrap();
+    let context =
+        ClientContext::new(login, Nonce::from_random(&[2; 18]), "mail.gatepost.example", 1_700_000_000);
+    ClientExchange::begin(Mechanism::Gssapi, context).unwrap()
+}
+
+#[tokio::test]
+async fn our_client_logs_in_at_our_server() {
+    let site = Site::new().await;
+    let mut session = site.client(site.ada());
+    let (mut client, mut server) = (our_client(), Server::new(&site).await);
+    // The client asks for its ticket only when it is asked in turn.
+    let mut challenge = Vec::new();
+    let identity = loop {
+        let step = client.receive(&challenge);
+        let octets = respond(&mut client, &mut session, step).await.unwrap();
+        match server.receive(&octets).await {
+            ServerStep::Challenge(next) => challenge = next,
+            ServerStep::Succeeded(identity) => break identity,
+            other => panic!("{other:?}"),
+        }
+    };
+    client.succeeded().unwrap();
+    assert_eq!(identity.authentication_id(), "ada@gatepost.example");
+}
+
+#[tokio::test]
+async fn without_ticket_or_kdc_our_client_gives_up() {
+    let mut site = Site::new().await;
+    let ada = site.ada();
+    site.kdc.stop();
+    let nowhere = GssCredential::Cache("FILE:/nowhere/tickets".to_owned());
+    for (credential, known) in [(nowhere, true), (ada, false)] {
+        let (mut client, mut session) = (our_client(), site.client(credential));
+        let step = client.receive(b"");
+        let failure = respond(&mut client, &mut session, step).await.unwrap_err();
+        assert_eq!(failure, ClientFailure::NoTicket);
+        // Nobody could be asked, or somebody said no.
+        assert_eq!(session.fault().is_none(), known, "{session:?}");
     }
 }
