@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use gatepost_sasl::Secret;
+use rustix::process::{Pid, Signal};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Join};
 use tokio::net::UnixStream;
 use tokio::process::{Child, ChildStdin, ChildStdout};
@@ -23,10 +24,30 @@ pub(super) struct Line {
 
 /// What the frames go through.
 pub(super) enum Stream {
-    /// A process of ours, killed when this is dropped.
-    Process { _child: Child, pipes: Join<ChildStdout, ChildStdin> },
+    /// A process of ours.
+    Process { _process: Process, pipes: Box<Join<ChildStdout, ChildStdin>> },
     /// Somebody else's, who sees the end of the line.
     Socket(UnixStream),
+}
+
+/// A helper that we started, and what its modules started, unless in a session of its own. Killed when dropped.
+pub(super) struct Process(Box<Child>);
+
+impl Process {
+    /// Takes a process that leads a group of its own, and is killed when dropped.
+    pub(super) fn new(child: Child) -> Self {
+        Self(Box::new(child))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // No number where the process is known to have ended: the number may be somebody else's then.
+        let leader = self.0.id().and_then(|number| i32::try_from(number).ok()).and_then(Pid::from_raw);
+        if let Some(leader) = leader {
+            let _ = rustix::process::kill_process_group(leader, Signal::KILL);
+        }
+    }
 }
 
 impl Line {

@@ -11,7 +11,7 @@ use tokio::net::UnixStream;
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 
-use super::line::{Line, Stream};
+use super::line::{Line, Process, Stream};
 use crate::{DirectoryError, limits};
 
 /// What of our environment a helper sees. Not the rest: a password of ours may be in it, and PAM's modules start programs.
@@ -122,10 +122,10 @@ impl Fault {
     }
 
     pub(super) fn of_source(self, source_name: &str) -> DirectoryError {
-        match self {
-            Self::Busy => DirectoryError::Busy,
-            fault => DirectoryError::Source { source_name: source_name.to_owned(), cause: fault.to_string() },
+        if matches!(self, Self::Busy) {
+            return DirectoryError::Busy;
         }
+        DirectoryError::Source { source_name: source_name.to_owned(), cause: self.to_string() }
     }
 }
 
@@ -146,12 +146,9 @@ impl fmt::Display for Fault {
 
 impl From<io::Error> for Fault {
     fn from(cause: io::Error) -> Self {
-        match cause.kind() {
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
-                Self::Gone
-            }
-            _ => Self::Line(cause),
-        }
+        use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+        let gone = matches!(cause.kind(), UnexpectedEof | BrokenPipe | ConnectionReset);
+        if gone { Self::Gone } else { Self::Line(cause) }
     }
 }
 
@@ -199,7 +196,8 @@ impl Helpers {
 
     fn start(&self, program: &PathBuf) -> Result<Stream, Fault> {
         let mut command = Command::new(program);
-        command.args(self.task.arguments()).current_dir("/").env_clear().kill_on_drop(true);
+        command.args(self.task.arguments()).current_dir("/").env_clear();
+        command.kill_on_drop(true).process_group(0);
         for name in ENVIRONMENT {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
@@ -211,6 +209,7 @@ impl Helpers {
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(Fault::Gone);
         };
-        Ok(Stream::Process { _child: child, pipes: tokio::io::join(output, input) })
+        let pipes = Box::new(tokio::io::join(output, input));
+        Ok(Stream::Process { _process: Process::new(child), pipes })
     }
 }

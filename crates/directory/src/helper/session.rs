@@ -22,7 +22,7 @@ pub struct GssSession {
 enum State {
     Unasked(Helpers),
     // The helpers say which role and which times.
-    Asked(Helpers, Line),
+    Asked(Helpers, Box<Line>),
     Over,
 }
 
@@ -58,7 +58,7 @@ async fn converse(state: State, question: &GssQuestion) -> Result<(GssAnswer, St
     let (helpers, mut line) = match state {
         State::Unasked(helpers) => {
             let line = helpers.open().await?;
-            (helpers, line)
+            (helpers, Box::new(line))
         }
         State::Asked(helpers, line) => (helpers, line),
         State::Over => return Err(Fault::Gone),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gatepost_directory::{
-    Directories, Dovecot, Embedded, EmbeddedSettings, Engine, Ldap, Oauth, Place, Recent, Sql,
+    Directories, Dovecot, Embedded, EmbeddedSettings, Engine, Helper, Ldap, Oauth, Place, Recent, Sql,
 };
 use gatepost_fetch::{Fetcher, Patience};
 
@@ -117,6 +117,7 @@ fn opened(source: &SourceSettings, memory: &Arc<Embedded>) -> Result<Place, Fail
             let fetcher = Fetcher::new(oauth.trust.as_deref(), Patience::default()).map_err(Failure::no)?;
             Engine::Oauth(Box::new(Oauth::new(oauth.issuer.clone(), fetcher)))
         }
+        EngineSettings::Helper(helper) => Engine::Helper(Box::new(Helper::new((**helper).clone()))),
     };
     Ok(Place { engine, domains: source.domains.clone(), recent })
 }

@@ -15,11 +15,12 @@ use gatepost_sasl::{Mechanism, NtlmVersions};
 
 use super::read::{Listed, Named, Setting, section};
 use super::values::{
-    Bind, Deliver, DnssecRule, ExchangerTls, FilePath, Grant, HelperAt, RecipientsChoice, Size, Smtp, Wait,
-    Web, Word,
+    Bind, Deliver, DnssecRule, ExchangerTls, FilePath, Grant, HelperChoice, RecipientsChoice, Size, Smtp,
+    Wait, Web, Word,
 };
 pub use source::{
-    DovecotOptions, EmbeddedSourceOptions, LdapOptions, OauthOptions, SourceOptions, SqlOptions,
+    DovecotOptions, EmbeddedSourceOptions, KerberosOptions, LdapOptions, OauthOptions, PamOptions,
+    SourceOptions, SqlOptions,
 };
 
 section! {
@@ -321,7 +322,7 @@ section! {
         /// Tickets that something else keeps fresh. Without this and `keytab`, where the Kerberos library looks by itself.
         cache: Option<Setting<String>>, r#""FILE:/run/gatepost/krb5cc""#;
         /// The helper: a program, or `unix:PATH` of a socket behind which one is started for each connection.
-        helper: Setting<HelperAt> = r#""/usr/lib/gatepost/gatepost-helper""#;
+        helper: Setting<HelperChoice> = r#""/usr/lib/gatepost/gatepost-helper""#;
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod choices;
+mod helper;
 mod hosts;
 mod measures;
 mod names;
@@ -12,7 +13,8 @@ pub use accounts::{
     ProofChoice, SendsAsQuery, SourceTlsChoice, UserQuery,
 };
 pub use choices::{DnssecRule, ExchangerTls, RecipientsChoice, SourceKind};
+pub use helper::{HelperChoice, PamUserChoice, Realm, ServiceName};
 pub use hosts::{Bind, Deliver, Smtp};
 pub use measures::{Size, Wait};
 pub use names::{FilePath, Word};
-pub use outside::{Grant, HelperAt, Issuer, TokenAccountsChoice, Web};
+pub use outside::{Grant, Issuer, TokenAccountsChoice, Web};

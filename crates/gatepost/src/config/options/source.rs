@@ -1,6 +1,7 @@
 //! Where accounts are kept: a section for each source, whose keys depend on its kind.
 
 mod dovecot;
+mod helper;
 mod ldap;
 mod oauth;
 mod sql;
@@ -10,6 +11,7 @@ use super::super::read::{At, Key, Node, Read, Setting, kind, section};
 use super::super::reference::Shape;
 use super::super::values::SourceKind;
 pub use dovecot::DovecotOptions;
+pub use helper::{KerberosOptions, PamOptions};
 pub use ldap::LdapOptions;
 pub use oauth::OauthOptions;
 pub use sql::SqlOptions;
@@ -27,6 +29,10 @@ pub enum SourceOptions {
     Dovecot(Box<DovecotOptions>),
     /// A token issuer's.
     Oauth(Box<OauthOptions>),
+    /// PAM, by the helper.
+    Pam(Box<PamOptions>),
+    /// Kerberos, by the helper.
+    Kerberos(Box<KerberosOptions>),
 }
 
 section! {
@@ -56,6 +62,10 @@ impl Read for SourceOptions {
                 Read::read(at, node, faults).map(|dovecot| Self::Dovecot(Box::new(dovecot)))
             }
             SourceKind::Oauth => Read::read(at, node, faults).map(|oauth| Self::Oauth(Box::new(oauth))),
+            SourceKind::Pam => Read::read(at, node, faults).map(|pam| Self::Pam(Box::new(pam))),
+            SourceKind::Kerberos => {
+                Read::read(at, node, faults).map(|kerberos| Self::Kerberos(Box::new(kerberos)))
+            }
         }
     }
 
@@ -66,6 +76,8 @@ impl Read for SourceOptions {
             ("ldap", LdapOptions::DECLARED),
             ("dovecot", DovecotOptions::DECLARED),
             ("oauth", OauthOptions::DECLARED),
+            ("pam", PamOptions::DECLARED),
+            ("kerberos", KerberosOptions::DECLARED),
         ])
     }
 }

@@ -16,7 +16,10 @@ fn serves(source: &SourceOptions, mechanism: Mechanism) -> bool {
     match source {
         SourceOptions::Embedded(_) => embedded_serves(mechanism),
         SourceOptions::Sql(_) => embedded_serves(mechanism) && !by_other_than_a_password(mechanism),
-        SourceOptions::Ldap(_) => matches!(mechanism, Mechanism::Plain | Mechanism::Login),
+        SourceOptions::Ldap(_) | SourceOptions::Pam(_) => {
+            matches!(mechanism, Mechanism::Plain | Mechanism::Login)
+        }
+        SourceOptions::Kerberos(_) => mechanism == Mechanism::Gssapi,
         // What passes through, where it comes first. What it offers in the end is its own affair.
         SourceOptions::Dovecot(_) => {
             let own = matches!(mechanism, Mechanism::External | Mechanism::Oauth10a | Mechanism::Md5);

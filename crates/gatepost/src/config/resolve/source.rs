@@ -1,13 +1,14 @@
 //! Where accounts are kept: the sources in the order to ask them.
 
 mod dovecot;
+mod helper;
 mod ldap;
 mod oauth;
 mod sql;
 
 use std::time::Duration;
 
-use gatepost_directory::{DovecotSettings, LdapSettings, SqlSettings};
+use gatepost_directory::{DovecotSettings, HelperSettings, LdapSettings, SqlSettings};
 use gatepost_mail::Domain;
 
 use super::Resolving;
@@ -46,6 +47,8 @@ pub enum EngineSettings {
     Dovecot(Box<DovecotSettings>),
     /// A token issuer.
     Oauth(Box<OauthSourceSettings>),
+    /// PAM or Kerberos.
+    Helper(Box<HelperSettings>),
 }
 
 /// The sources in the order written. Without any, the embedded accounts.
@@ -53,6 +56,7 @@ pub(super) fn resolve(resolving: &mut Resolving<'_>) -> Vec<SourceSettings> {
     let options = resolving.options;
     let entries = &options.auth.source.entries;
     check_embedded(resolving, entries);
+    helper::check_order(resolving, entries);
     if entries.is_empty() {
         return vec![embedded("local")];
     }
@@ -84,6 +88,16 @@ fn settings(resolving: &mut Resolving<'_>, name: &str, source: &SourceOptions) -
                 engine: EngineSettings::Oauth(Box::new(engine)),
             })
         }
+        SourceOptions::Pam(options) => {
+            let engine = EngineSettings::Helper(Box::new(helper::pam(resolving, name, options)));
+            common(resolving, name, (&options.domains, &options.cache), Some(engine))
+        }
+        SourceOptions::Kerberos(options) => Some(SourceSettings {
+            name: name.to_owned(),
+            domains: helper::domains(options),
+            remember: Duration::ZERO,
+            engine: EngineSettings::Helper(Box::new(helper::kerberos(resolving, name, options)?)),
+        }),
     }
 }
 

@@ -138,21 +138,27 @@ pub enum SourceKind {
     Dovecot,
     /// A token issuer's.
     Oauth,
+    /// Known to PAM.
+    Pam,
+    /// Known to Kerberos.
+    Kerberos,
 }
 
 impl TextValue for SourceKind {
-    const FORM: &'static str = "\"embedded\", \"sql\", \"ldap\", \"dovecot\" or \"oauth\"";
+    const FORM: &'static str =
+        "\"embedded\", \"sql\", \"ldap\", \"dovecot\", \"oauth\", \"pam\" or \"kerberos\"";
 
     fn from_text(text: &str) -> Result<Self, Wrong> {
-        refuse_later(text, &["pam", "kerberos"], "write \"embedded\"")?;
-        let words = [
+        let kinds = [
             ("embedded", Self::Embedded),
             ("sql", Self::Sql),
             ("ldap", Self::Ldap),
             ("dovecot", Self::Dovecot),
             ("oauth", Self::Oauth),
+            ("pam", Self::Pam),
+            ("kerberos", Self::Kerberos),
         ];
-        choose(text, &words)
+        choose(text, &kinds)
     }
 }
 
@@ -208,7 +214,6 @@ mod tests {
 
     #[test]
     fn what_is_not_built_is_refused_by_name() {
-        assert!(SourceKind::from_text("pam").unwrap_err().what.contains("not built yet"));
         assert!(DnssecRule::from_text("validate").unwrap_err().what.contains("not built yet"));
     }
 

@@ -64,7 +64,9 @@ fn check_accounts(resolving: &mut Resolving<'_>, name: &str, oauth: &OauthOption
         SourceOptions::Embedded(_)
         | SourceOptions::Sql(_)
         | SourceOptions::Ldap(_)
-        | SourceOptions::Dovecot(_) => true,
+        | SourceOptions::Dovecot(_)
+        | SourceOptions::Pam(_)
+        | SourceOptions::Kerberos(_) => true,
     };
     if !resolving.options.auth.source.entries.iter().any(|(_, source)| knows(source)) {
         resolving.note(
