@@ -363,13 +363,12 @@ impl Server {
     async fn receive(&mut self, octets: &[u8]) -> ServerStep {
         let mut step = self.exchange.receive(Some(octets));
         while let ServerStep::Ask(question) = step {
-            let answer = match question {
-                ServerQuestion::Gss(question) => Answer::Gss(self.session.ask(question).await),
-                ServerQuestion::Principal { principal } => {
-                    let user = self.directories.principal_user(&principal).await.unwrap();
-                    Answer::User(user.map_or(Lookup::Missing, Lookup::Found))
-                }
-                other => panic!("{other:?}"),
+            let answer = if let ServerQuestion::Principal { principal } = question {
+                let user = self.directories.principal_user(&principal).await.unwrap();
+                Answer::User(user.map_or(Lookup::Missing, Lookup::Found))
+            } else {
+                let ServerQuestion::Gss(question) = question else { panic!("{question:?}") };
+                Answer::Gss(self.session.ask(question).await)
             };
             step = self.exchange.answer(answer);
         }
@@ -388,7 +387,7 @@ async fn clients_of_others_log_in() {
             match server.receive(&octets).await {
                 ServerStep::Challenge(challenge) => client.say(&challenge),
                 ServerStep::Succeeded(identity) => break identity,
-                other => panic!("{other:?}"),
+                refused @ (ServerStep::Ask(_) | ServerStep::Failed(_)) => panic!("{refused:?}"),
             }
             octets = client.hear();
         };
@@ -431,7 +430,7 @@ async fn our_client_logs_in_at_our_server() {
         match server.receive(&octets).await {
             ServerStep::Challenge(next) => challenge = next,
             ServerStep::Succeeded(identity) => break identity,
-            other => panic!("{other:?}"),
+            refused @ (ServerStep::Ask(_) | ServerStep::Failed(_)) => panic!("{refused:?}"),
         }
     };
     client.succeeded().unwrap();
