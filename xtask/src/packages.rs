@@ -10,10 +10,13 @@ use crate::{Outcome, repository};
 
 /// What the tests, the benchmark and the demonstrations start.
 const PACKAGES: &[&str] = &[
+    "apache2-utils",
     "curl",
     "cyrus-clients",
+    "db5.3-util",
     "dovecot-core",
     "dovecot-lmtpd",
+    "fail2ban",
     "gsasl",
     "ldap-utils",
     "libauthen-ntlm-perl",
@@ -26,6 +29,7 @@ const PACKAGES: &[&str] = &[
     "mariadb-server",
     "msmtp",
     "nmap",
+    "openssl",
     "postfix",
     "postgresql-15",
     "procps",
@@ -35,6 +39,7 @@ const PACKAGES: &[&str] = &[
     "strace",
     "swaks",
     "telnet",
+    "whois",
 ];
 
 /// For machines that have no Node.js of their own.

@@ -1,11 +1,12 @@
 //! An account, and the words for making and changing one.
 
 use std::fmt;
-use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use gatepost_mail::{AddressError, Domain, Mailbox, Network, Timestamp};
 use gatepost_sasl::{Mechanism, Secret, prepare};
+
+use crate::Device;
 
 /// Somebody, or something, that may log in and receive mail. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,29 +20,19 @@ pub struct Account {
     pub(crate) password_changed: Timestamp,
     pub(crate) only_by: Vec<Mechanism>,
     pub(crate) bound_since: Option<Timestamp>,
+    pub(crate) last_use: Option<LastUse>,
     pub(crate) device: Option<Device>,
 }
 
-/// A device's own password for an account: it logs in as `ada%printer@example.org`, or by PLAIN and LOGIN with the account's
-/// name, and may do less than the account. It serves for sending only.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Device {
-    /// Its name within the account, as in `printer`.
-    pub label: String,
-    /// When it ends.
-    pub expires: Option<Timestamp>,
-    /// From where it may log in; empty means from anywhere.
-    pub networks: Vec<Network>,
-    /// What it may send as; empty means all that the account may.
-    pub senders: Vec<SendsAs>,
-    /// How many messages it may send in a day, beside the limits of the account.
-    pub messages_per_day: Option<NonZeroU32>,
-    /// By which mechanisms it may log in; empty means all that are offered.
-    pub mechanisms: Vec<Mechanism>,
-    /// When it was added.
-    pub created: Timestamp,
-    /// When it last logged in, and from where.
-    pub last_use: Option<(Timestamp, Network)>,
+/// A login that is remembered. It may be a minute behind the last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastUse {
+    /// When.
+    pub at: Timestamp,
+    /// From where.
+    pub network: Network,
+    /// How.
+    pub mechanism: Mechanism,
 }
 
 impl Account {
@@ -58,20 +49,29 @@ impl Account {
             password_changed: never,
             only_by: Vec::new(),
             bound_since: None,
+            last_use: None,
             device: None,
         }
     }
 
-    /// The mechanisms that the operator restricted this account to; empty means all that are offered.
+    /// The mechanisms that the operator restricted this account to; empty means all that are offered. Those of the device, where
+    /// [`device`](Self::device) is one: each has its own list.
     #[must_use]
     pub fn only_by(&self) -> &[Mechanism] {
         &self.only_by
     }
 
-    /// Since when it has been seen to bind its logins to the TLS channel; for the ratchet.
+    /// Since when it has been seen to bind its logins to the TLS channel; for the ratchet. That of the device, where
+    /// [`device`](Self::device) is one: a telephone that binds does not shut out the printer.
     #[must_use]
     pub fn bound_since(&self) -> Option<Timestamp> {
         self.bound_since
+    }
+
+    /// The last login with the account's own password, certificate or key.
+    #[must_use]
+    pub fn last_use(&self) -> Option<LastUse> {
+        self.last_use
     }
 
     /// The device whose password was used, where the login name says so.
@@ -218,8 +218,11 @@ pub struct NewAccount {
     pub name: String,
     /// As it was typed.
     pub password: Secret,
-    /// Mechanisms that an account must opt in to: CRAM-MD5 is the only one, since it needs the password itself kept.
+    /// Mechanisms that an account must opt in to, since they need the password kept, or what is as good as it: CRAM-MD5,
+    /// DIGEST-MD5 and NTLM.
     pub allow: Vec<Mechanism>,
+    /// The realm of DIGEST-MD5 (`auth.realm`); an account that opts in to that needs one.
+    pub realm: Option<String>,
     /// What it may send as besides its own address.
     pub sends_as: Vec<SendsAs>,
     /// Now.
@@ -230,7 +233,14 @@ impl NewAccount {
     /// An account that opts in to nothing and sends as itself.
     #[must_use]
     pub fn new(name: &str, password: Secret, created: Timestamp) -> Self {
-        Self { name: name.to_owned(), password, allow: Vec::new(), sends_as: Vec::new(), created }
+        Self {
+            name: name.to_owned(),
+            password,
+            allow: Vec::new(),
+            realm: None,
+            sends_as: Vec::new(),
+            created,
+        }
     }
 }
 
@@ -241,6 +251,8 @@ pub struct PasswordChange {
     pub password: Secret,
     /// The mechanisms opted in to from now on; without it those that the account has.
     pub allow: Option<Vec<Mechanism>>,
+    /// The realm of DIGEST-MD5; without it the one that the account has.
+    pub realm: Option<String>,
     /// Now.
     pub changed: Timestamp,
 }

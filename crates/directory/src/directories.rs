@@ -253,7 +253,11 @@ impl Directory for Directories {
 
     async fn account(&self, user: &str) -> Result<Option<Account>, DirectoryError> {
         let places = self.places.load_full();
-        Ok(first!(for_user(&places, user), source => Source::account(source.as_ref(), user)))
+        let mut found = first!(for_user(&places, user), source => Source::account(source.as_ref(), user));
+        if let Some(account) = &mut found {
+            self.memory.remember(account)?;
+        }
+        Ok(found)
     }
 
     async fn owns(&self, account: &str, mailbox: &Mailbox) -> Result<bool, DirectoryError> {

@@ -4,8 +4,8 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `accounts.sqlite`, `-wal`, `-shm` | accounts, argon2id hashes, SCRAM verifiers, sealed CRAM-MD5 secrets |
-//! | `sealing.key` | what opens the sealed secrets; a copy of the database is worth nothing to CRAM-MD5 without it |
+//! | `accounts.sqlite`, `-wal`, `-shm` | accounts and devices, argon2id hashes, SCRAM verifiers, sealed secrets, what is remembered of logins |
+//! | `sealing.key` | what opens the sealed secrets (CRAM-MD5, DIGEST-MD5, NTLM, OAuth 1, imported hashes), and keys the hashes of device passwords; a copy of the database is worth nothing to those without it |
 //! | `decoy.key` | what the verifiers of users that do not exist are made from |
 //! | `opening.lock` | keeps two processes from making the files at once |
 //!
@@ -20,9 +20,18 @@
 //! Changes (`add`, `set_password`, ...) block and hash on the caller's thread: they are for commands.
 
 mod accounts;
+mod certificates;
+mod check;
+mod credentials;
+mod devices;
 mod files;
+mod generate;
 mod hash;
+mod imports;
 mod keys;
+mod kind;
+mod memory;
+mod oauth_one;
 mod pool;
 mod schema;
 mod store;
@@ -32,21 +41,32 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use gatepost_mail::{Mailbox, Network, Timestamp};
+use gatepost_mail::{Mailbox, Timestamp};
 use gatepost_sasl::limits::{ITERATIONS_DEFAULT, PASSWORD_OCTETS_MOST};
-use gatepost_sasl::{CramSecret, Freshness, PasswordCheck, ScramHash, ScramVerifier, Secret};
+use gatepost_sasl::{
+    CramSecret, DigestSecret, NtHash, OauthOneKeys, PasswordCheck, ScramHash, ScramVerifier, Secret,
+};
 
 pub use accounts::AccountError;
+pub use certificates::KnownCertificate;
+pub use devices::NewDevice;
+pub(crate) use imports::Taken;
+pub use imports::{ImportRun, Imported, ImportedAccount, ImportedForm, NotTaken};
+pub use oauth_one::OauthOneLabel;
 pub use pool::PasswordLoad;
 
 use crate::account::{domain_pattern, login_key};
+use crate::device::Login;
 use crate::limits::{PASSWORD_QUEUE_PER_THREAD, PASSWORD_THREADS_MOST};
-use crate::{Account, DirectoryError, Known, LoginNote, OauthOneNonce, Source, StoreFault};
+use crate::{Account, ClientCertificate, DirectoryError, Known, Source, StoreFault};
+use credentials::Reader;
 pub(crate) use hash::{PasswordHash, Scratch};
-use keys::{Keys, Sealed};
+use keys::Keys;
+use kind::Kind;
 use pool::Pool;
-use store::{Kind, Store};
+use store::Store;
 
 /// How much password work may go on at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +94,7 @@ impl Default for EmbeddedSettings {
 /// waiting ones off.
 pub struct Embedded {
     store: Arc<Store>,
-    keys: Keys,
+    keys: Arc<Keys>,
     pool: Arc<Pool>,
     folder: PathBuf,
 }
@@ -93,7 +113,7 @@ impl Embedded {
         let folder = files::make_folder(data_dir)?;
         let _opening = files::hold(&folder)?;
         let store = Arc::new(Store::open(&folder)?);
-        let keys = Keys::load(&folder)?;
+        let keys = Arc::new(Keys::load(&folder)?);
         Ok(Self { store, keys, pool: Arc::new(Pool::new(settings)), folder })
     }
 
@@ -109,25 +129,48 @@ impl Embedded {
         PasswordThreads(Arc::clone(&self.pool))
     }
 
-    fn verifier(&self, key: &str, hash: ScramHash) -> Result<Option<ScramVerifier>, StoreFault> {
-        let Some(text) = self.store.credential(key, Kind::scram(hash))? else { return Ok(None) };
-        let damaged = || StoreFault::Record { account: key.to_owned(), what: hash.name() };
-        let text = std::str::from_utf8(text.expose()).map_err(|_| damaged())?;
-        ScramVerifier::from_text(text).map(Some).map_err(|_| damaged())
+    fn verifier(&self, login: &Login, hash: ScramHash) -> Result<Option<ScramVerifier>, StoreFault> {
+        let stored = self.store.credential(login, Kind::scram(hash), now())?;
+        stored.map(|stored| self.reader(&login.name()).scram(hash, &stored)).transpose()
     }
 
-    fn secret(&self, key: &str) -> Result<Option<CramSecret>, StoreFault> {
-        let Some(sealed) = self.store.credential(key, Kind::CramMd5)? else { return Ok(None) };
-        let opened = self.keys.open(key, Sealed::from(sealed));
-        let damaged = StoreFault::Record { account: key.to_owned(), what: "CRAM-MD5" };
-        Ok(Some(CramSecret::new(opened.ok_or(damaged)?)))
+    fn secret(&self, login: &Login) -> Result<Option<CramSecret>, StoreFault> {
+        let (name, now) = (login.name(), now());
+        if let Some(sealed) = self.store.credential(login, Kind::CramMd5, now)? {
+            return self.reader(&name).cram(sealed).map(Some);
+        }
+        let states = self.store.credential(login, Kind::CramStates, now)?;
+        states.map(|states| self.reader(&name).cram_states(states)).transpose()
+    }
+
+    /// By the password where it is kept: then for any spelling and realm. Else for those that were hashed in, and no others.
+    fn digest(&self, login: &Login, (user, realm): (&str, &str)) -> Result<Option<DigestSecret>, StoreFault> {
+        let (name, now) = (login.name(), now());
+        let reader = self.reader(&name);
+        let Some(sealed) = self.store.credential(login, Kind::DigestMd5, now)? else { return Ok(None) };
+        let digest = reader.digest(sealed)?;
+        if (digest.user.as_str(), digest.realm.as_str()) == (user, realm) {
+            return Ok(Some(digest.secret));
+        }
+        let Some(sealed) = self.store.credential(login, Kind::CramMd5, now)? else { return Ok(None) };
+        let cram = reader.cram(sealed)?;
+        Ok(cram.password().map(|password| DigestSecret::derive(user, realm, password)))
+    }
+
+    fn reader<'a>(&'a self, name: &'a str) -> Reader<'a> {
+        Reader { keys: &self.keys, name }
     }
 
     /// What was found for a login name; without anything found, whether there is such an account at all.
-    fn known<T>(&self, key: &str, found: Option<T>) -> Result<Known<Option<T>>, DirectoryError> {
-        let here = found.is_some() || self.store.exists(key)?;
+    fn known<T>(&self, login: &Login, found: Option<T>) -> Result<Known<Option<T>>, DirectoryError> {
+        let here = found.is_some() || self.store.knows(login, now())?;
         Ok(if here { Known::Here(found) } else { Known::Elsewhere })
     }
+}
+
+/// Now: devices end, and what is remembered grows old. All else is told the time.
+fn now() -> Timestamp {
+    Timestamp::since_epoch(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 impl Source for Embedded {
@@ -140,10 +183,15 @@ impl Source for Embedded {
         if password.expose().len() > PASSWORD_OCTETS_MOST {
             return Ok(Known::Here(PasswordCheck::Wrong));
         }
-        let Some(key) = login_key(user) else { return Ok(Known::Elsewhere) };
-        let (store, password) = (Arc::clone(&self.store), password.clone());
-        let work = move |scratch: &mut Scratch| check(&store, &key, &password, scratch);
-        Ok(self.pool.run(work).await??)
+        let Some(login) = Login::read(user) else { return Ok(Known::Elsewhere) };
+        let check = check::Check {
+            store: Arc::clone(&self.store),
+            keys: Arc::clone(&self.keys),
+            login,
+            password: password.clone(),
+            now: now(),
+        };
+        Ok(self.pool.run_then(move |scratch| check.run(scratch)).await??)
     }
 
     async fn scram_verifier(
@@ -151,20 +199,54 @@ impl Source for Embedded {
         user: &str,
         hash: ScramHash,
     ) -> Result<Known<Option<ScramVerifier>>, DirectoryError> {
-        let Some(key) = login_key(user) else { return Ok(Known::Elsewhere) };
-        let found = self.verifier(&key, hash)?;
-        self.known(&key, found)
+        let Some(login) = Login::read(user) else { return Ok(Known::Elsewhere) };
+        let found = self.verifier(&login, hash)?;
+        self.known(&login, found)
     }
 
     async fn cram_secret(&self, user: &str) -> Result<Known<Option<CramSecret>>, DirectoryError> {
-        let Some(key) = login_key(user) else { return Ok(Known::Elsewhere) };
-        let found = self.secret(&key)?;
-        self.known(&key, found)
+        let Some(login) = Login::read(user) else { return Ok(Known::Elsewhere) };
+        let found = self.secret(&login)?;
+        self.known(&login, found)
+    }
+
+    async fn digest_secret(
+        &self,
+        user: &str,
+        realm: &str,
+    ) -> Result<Known<Option<DigestSecret>>, DirectoryError> {
+        // Digests that come from Dovecot are over the part before the @, with the domain for a realm.
+        let login = Login::read(user).or_else(|| Login::read(&format!("{user}@{realm}")));
+        let Some(login) = login else { return Ok(Known::Elsewhere) };
+        let found = self.digest(&login, (user, realm))?;
+        self.known(&login, found)
+    }
+
+    async fn nt_hash(&self, user: &str) -> Result<Known<Option<NtHash>>, DirectoryError> {
+        let Some(login) = Login::read(user) else { return Ok(Known::Elsewhere) };
+        let stored = self.store.credential(&login, Kind::Ntlm, now())?;
+        let found = stored.map(|stored| self.reader(&login.name()).nt_hash(stored)).transpose()?;
+        self.known(&login, found)
+    }
+
+    async fn oauth_one_keys(
+        &self,
+        consumer: &str,
+        token: &str,
+    ) -> Result<Known<OauthOneKeys>, DirectoryError> {
+        Ok(self.open_oauth_one(consumer, token)?.map_or(Known::Elsewhere, Known::Here))
+    }
+
+    async fn certificate_user(
+        &self,
+        certificate: &ClientCertificate,
+    ) -> Result<Known<String>, DirectoryError> {
+        Ok(self.owner_of(certificate)?.map_or(Known::Elsewhere, Known::Here))
     }
 
     async fn account(&self, user: &str) -> Result<Known<Account>, DirectoryError> {
-        let Some(key) = login_key(user) else { return Ok(Known::Elsewhere) };
-        Ok(self.store.account(&key)?.map_or(Known::Elsewhere, Known::Here))
+        let Some(login) = Login::read(user) else { return Ok(Known::Elsewhere) };
+        Ok(self.store.account(&login, now())?.map_or(Known::Elsewhere, Known::Here))
     }
 
     async fn owns(&self, account: &str, mailbox: &Mailbox) -> Result<Known<bool>, DirectoryError> {
@@ -202,22 +284,6 @@ impl Embedded {
         self.keys.open_decoy();
         None
     }
-
-    pub(crate) fn use_nonce(
-        &self,
-        _nonce: &OauthOneNonce<'_>,
-        _now: Timestamp,
-    ) -> Result<Freshness, StoreFault> {
-        Ok(Freshness::Used)
-    }
-
-    pub(crate) fn knows_network(&self, _account: &str, _network: Network) -> Result<bool, StoreFault> {
-        Ok(false)
-    }
-
-    pub(crate) fn note_login(&self, _note: &LoginNote) -> Result<(), StoreFault> {
-        Ok(())
-    }
 }
 
 /// The threads for password work of an [`Embedded`], lent.
@@ -238,26 +304,6 @@ impl fmt::Debug for PasswordThreads {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(formatter)
     }
-}
-
-/// On a password thread: one look-up and one argon2 run for a known user. For an unknown one the run is the caller's to make.
-fn check(
-    store: &Store,
-    key: &str,
-    password: &Secret,
-    scratch: &mut Scratch,
-) -> Result<Known<PasswordCheck>, StoreFault> {
-    let Some(text) = store.credential(key, Kind::Password)? else {
-        if !store.exists(key)? {
-            return Ok(Known::Elsewhere);
-        }
-        PasswordHash::of_nobody().matches(password, scratch)?;
-        return Ok(Known::Here(PasswordCheck::Wrong));
-    };
-    let damaged = StoreFault::Record { account: key.to_owned(), what: "password" };
-    let hash = PasswordHash::from_text(&text).ok_or(damaged)?;
-    let right = hash.matches(password, scratch)?;
-    Ok(Known::Here(if right { PasswordCheck::Right } else { PasswordCheck::Wrong }))
 }
 
 impl fmt::Debug for Embedded {

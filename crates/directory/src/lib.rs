@@ -43,6 +43,7 @@ pub mod limits;
 mod account;
 mod certificate;
 mod connections;
+mod device;
 mod directories;
 mod directory;
 mod dovecot;
@@ -62,13 +63,17 @@ mod trust;
 mod contract;
 
 pub use account::{
-    Account, AccountState, Device, NameFault, NewAccount, PasswordChange, SendsAs, SendsAsError,
+    Account, AccountState, LastUse, NameFault, NewAccount, PasswordChange, SendsAs, SendsAsError,
 };
 pub use certificate::{ClientCertificate, Vouched};
+pub use device::Device;
 pub use directories::{Directories, Engine, Place};
 pub use directory::{Directory, DirectoryError, LoginNote, OauthOneNonce, StoreFault};
 pub use dovecot::{Dovecot, DovecotSettings};
-pub use embedded::{AccountError, Embedded, EmbeddedSettings, PasswordLoad, PasswordThreads};
+pub use embedded::{
+    AccountError, Embedded, EmbeddedSettings, ImportRun, Imported, ImportedAccount, ImportedForm,
+    KnownCertificate, NewDevice, NotTaken, OauthOneLabel, PasswordLoad, PasswordThreads,
+};
 pub use helper::{
     GssClient, GssCredential, GssSession, Helper, HelperBounds, HelperKind, HelperPlace, HelperSettings,
     PamUser,

@@ -146,8 +146,53 @@ pub const RECENT_MOST: usize = 10_000;
 /// guesses by the million.
 pub const RECENT_MEMORY_KIB: u32 = 8 * 1024;
 
-/// The most rounds that a stored SHA-crypt hash may ask for: a second of work.
+/// Devices of one account: each is looked at when its account's name comes with a password.
+pub const DEVICES_MOST: u32 = 100;
+
+/// Octets of a device's label: with the account's local part it must stay a local part (RFC 5321 section 4.5.3.1.1).
+pub const DEVICE_LABEL_OCTETS_MOST: usize = 32;
+
+/// Networks, senders and mechanisms that one device is bound to, each.
+pub const DEVICE_BOUNDS_MOST: usize = 100;
+
+/// Letters in a generated password, of an alphabet of 32: 125 bits.
+pub const GENERATED_LETTERS: usize = 25;
+
+/// Letters in a group of a generated password: what people read off and type at once.
+pub const GENERATED_GROUP: usize = 5;
+
+/// Client certificates of one account.
+pub const CERTIFICATES_MOST: u32 = 20;
+
+/// OAuth 1 credentials of one account.
+pub const OAUTH_ONE_MOST: u32 = 20;
+
+/// Nonces of one OAuth 1 credential that are remembered at once: thirty logins a second for as long as its time may be off.
+pub const OAUTH_ONE_NONCES_MOST: u32 = 20_000;
+
+/// Networks that are remembered for one account.
+pub const NETWORKS_MOST: u32 = 32;
+
+/// How long a network is remembered that an account has not logged in from again.
+pub const NETWORK_KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// A login within this time of the one that is remembered, from the same network, writes nothing.
+pub const LOGIN_NOTED_EVERY: Duration = Duration::from_secs(60);
+
+/// The most that a stored bcrypt hash may cost, as a power of two: under a second of one core.
+pub const BCRYPT_COST_MOST: u32 = 14;
+
+/// The most rounds that a stored SHA-crypt hash may ask for: what passlib took as its default (656,000) is half a second of one core.
 pub const SHA_CRYPT_ROUNDS_MOST: u32 = 1_000_000;
 
-/// The highest cost of a stored bcrypt hash: a second of work.
-pub const BCRYPT_COST_MOST: u32 = 14;
+/// The most memory that a stored yescrypt hash may ask for, in octets: as for argon2.
+pub const YESCRYPT_MEMORY_MOST: u64 = 64 * 1024 * 1024;
+
+/// The most PBKDF2 rounds that a stored hash may ask for: Django's of 2025, and below a second of one core.
+pub const PBKDF2_ROUNDS_MOST: u32 = 1_200_000;
+
+/// The longest text of an imported hash, in octets.
+pub const IMPORTED_OCTETS_MOST: usize = 1_024;
+
+/// The longest password that is held against an imported hash, in octets: SHA-crypt works the longer the longer it is.
+pub const IMPORTED_PASSWORD_OCTETS_MOST: usize = 256;

@@ -127,7 +127,8 @@ impl Sql {
             }
             Database::Mysql(login) => {
                 let queries = Queries::new(settings, Dialect::Question);
-                Server::Mysql(Box::new(Connections::new(name, Mysql::new(login, queries))))
+                let mysql = Mysql::new(login, queries).map_err(wrong)?;
+                Server::Mysql(Box::new(Connections::new(name, mysql)))
             }
             Database::Sqlite(path) => {
                 let queries = Queries::new(settings, Dialect::NumberedQuestion);

@@ -54,8 +54,15 @@ fn roots_in(path: &Path) -> Result<RootCertStore, String> {
     if roots.is_empty() { Err(told(&"no certificate in it")) } else { Ok(roots) }
 }
 
+/// The certificates of those whom the system trusts, as far as they can be read.
+pub(crate) fn of_the_system() -> Vec<CertificateDer<'static>> {
+    let mut found = rustls_native_certs::load_native_certs().certs;
+    found.retain(|certificate| RootCertStore::empty().add(certificate.clone()).is_ok());
+    found
+}
+
 fn roots_of_the_system() -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots.add_parsable_certificates(of_the_system());
     if roots.is_empty() { Err("the system trusts nobody; name a `trust` file".to_owned()) } else { Ok(roots) }
 }

@@ -1,78 +1,14 @@
 //! The program as people run it: arguments in, text and exit status out. What a running server does is shown
 //! beside the servers of others, in `interop`.
 
+#[path = "support/site.rs"]
+mod site;
+
 use std::fs;
-use std::io::{self, Write as _};
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::io;
+use std::process::Command;
 
-use tempfile::TempDir;
-
-const CONFIGURATION: &str = r#"
-hostname = "mail.example.org"
-data-dir = "data"
-
-[listener.mx]
-bind = ["127.0.0.1:0"]
-role = "mx"
-tls = "off"
-
-[listener.submission]
-bind = ["127.0.0.1:2587"]
-role = "submission"
-tls = "off"
-
-[domain."example.org"]
-deliver = "maildir:mail/{local-part}"
-"#;
-
-/// A folder with a configuration, for one test.
-struct Site(TempDir);
-
-struct Said {
-    out: String,
-    err: String,
-    status: Option<i32>,
-}
-
-impl From<Output> for Said {
-    fn from(output: Output) -> Self {
-        let text = |octets: Vec<u8>| String::from_utf8_lossy(&octets).into_owned();
-        Self { out: text(output.stdout), err: text(output.stderr), status: output.status.code() }
-    }
-}
-
-impl Site {
-    fn new(configuration: &str) -> io::Result<Self> {
-        let folder = tempfile::tempdir()?;
-        fs::write(folder.path().join("gatepost.toml"), configuration)?;
-        Ok(Self(folder))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn run(&self, arguments: &[&str]) -> io::Result<Said> {
-        self.run_with(arguments, "")
-    }
-
-    fn run_with(&self, arguments: &[&str], input: &str) -> io::Result<Said> {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_gatepost"))
-            .args(arguments)
-            .current_dir(self.path())
-            .env_remove("GATEPOST_CONFIG")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // A command that does not read it may have ended already.
-            let _ = stdin.write_all(input.as_bytes());
-        }
-        child.wait_with_output().map(Said::from)
-    }
-}
+use site::{CONFIGURATION, Said, Site};
 
 #[test]
 fn the_exit_status_tells_how_it_went() -> io::Result<()> {

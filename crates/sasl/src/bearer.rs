@@ -43,8 +43,7 @@ impl Server {
     }
 
     fn new(dialect: Dialect, context: ServerContext) -> Self {
-        let ServerContext { host, port, oauth_help, .. } = context;
-        Self::Message(Setup { dialect, here: Here { host, port }, help: oauth_help })
+        Self::Message(Setup { dialect, here: Here::new(&context), help: context.oauth_help })
     }
 
     pub(crate) fn open(self, initial: Option<&[u8]>) -> Turn<Self> {
@@ -73,11 +72,11 @@ impl Server {
 
     pub(crate) fn answer(self, answer: Answer) -> Turn<Self> {
         let Self::Check { setup, named } = self else { return Turn::Failed(Failure::Misused) };
-        match answer {
-            Answer::Token(TokenCheck::Right { user }) => Turn::Succeeded(Identity::of_owner(user, named)),
-            Answer::Token(TokenCheck::Refused(fault)) => setup.refuse(fault),
-            Answer::Token(TokenCheck::Unavailable) => Turn::Failed(Failure::Unavailable),
-            other => other.misfit(),
+        let Answer::Token(check) = answer else { return answer.misfit() };
+        match check {
+            TokenCheck::Right { user } => Turn::Succeeded(Identity::of_owner(user, named)),
+            TokenCheck::Refused(fault) => setup.refuse(fault),
+            TokenCheck::Unavailable => Turn::Failed(Failure::Unavailable),
         }
     }
 }

@@ -59,21 +59,21 @@ impl Server {
         let Self::Secret { challenge, identity, digest } = self else {
             return Turn::Failed(Failure::Misused);
         };
-        match answer {
-            Answer::Cram(Lookup::Found(secret)) => {
-                if proof(secret.password(), &challenge.0).matches(&digest) {
+        let Answer::Cram(found) = answer else { return answer.misfit() };
+        match found {
+            Lookup::Found(secret) => {
+                if secret.proof(&challenge.0).matches(&digest) {
                     Turn::Succeeded(identity)
                 } else {
                     Turn::Failed(Failure::Rejected)
                 }
             }
-            Answer::Cram(Lookup::Missing) => {
+            Lookup::Missing => {
                 // Computed and compared all the same: an unknown user must cost the same time.
                 let _ = std::hint::black_box(proof(&Secret::new(""), &challenge.0).matches(&digest));
                 Turn::Failed(Failure::Rejected)
             }
-            Answer::Cram(Lookup::Unavailable) => Turn::Failed(Failure::Unavailable),
-            other => other.misfit(),
+            Lookup::Unavailable => Turn::Failed(Failure::Unavailable),
         }
     }
 }

@@ -4,6 +4,8 @@
 //! an ended exchange has no state left, so what was said cannot be said again.
 
 pub(crate) mod client;
+pub(crate) mod context;
+pub(crate) mod credentials;
 pub(crate) mod gss;
 pub(crate) mod server;
 

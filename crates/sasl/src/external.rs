@@ -43,11 +43,11 @@ impl Server {
 
     pub(crate) fn answer(self, answer: Answer) -> Turn<Self> {
         let Self::Certificate(named) = self else { return Turn::Failed(Failure::Misused) };
-        match answer {
-            Answer::User(Lookup::Found(user)) => Turn::Succeeded(Identity::of_owner(user, named)),
-            Answer::User(Lookup::Missing) => Turn::Failed(Failure::NoCertificate),
-            Answer::User(Lookup::Unavailable) => Turn::Failed(Failure::Unavailable),
-            other => other.misfit(),
+        let Answer::User(found) = answer else { return answer.misfit() };
+        match found {
+            Lookup::Found(user) => Turn::Succeeded(Identity::of_owner(user, named)),
+            Lookup::Missing => Turn::Failed(Failure::NoCertificate),
+            Lookup::Unavailable => Turn::Failed(Failure::Unavailable),
         }
     }
 }

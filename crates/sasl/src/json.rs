@@ -202,5 +202,10 @@ mod tests {
         assert_eq!(text_of(nested(most).as_bytes(), "status").as_deref(), Some("x"));
         assert_eq!(text_of(nested(most + 1).as_bytes(), "status"), None);
         assert_eq!(text_of(nested(4_000).as_bytes(), "status"), None);
+        let objects = |depth: usize| {
+            format!(r#"{{"a":{}1{},"status":"x"}}"#, r#"{"a":"#.repeat(depth), "}".repeat(depth))
+        };
+        assert_eq!(text_of(objects(most).as_bytes(), "status").as_deref(), Some("x"));
+        assert_eq!(text_of(objects(most + 1).as_bytes(), "status"), None);
     }
 }

@@ -9,7 +9,7 @@
 //!
 //! The second and third line are there only for a refusal; SMTP's own reply follows them.
 
-use crate::exchange::server::{Failure, OauthHelp, TokenFault};
+use crate::exchange::server::{Failure, OauthHelp, ServerContext, TokenFault};
 use crate::{json, limits};
 
 /// `kvsep`, and the client's whole answer to a refusal.
@@ -54,18 +54,27 @@ pub(crate) fn read(octets: &[u8]) -> Option<(Option<String>, Pairs<'_>)> {
 
 /// Where a client must think that it is.
 pub(crate) struct Here {
-    pub(crate) host: String,
-    pub(crate) port: u16,
+    names: Vec<String>,
+    port: u16,
 }
 
 impl Here {
+    pub(crate) fn new(context: &ServerContext) -> Self {
+        Self { names: context.names(), port: context.port }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Refuses a client that names another host or port. Only what it names is compared.
     ///
     /// # Errors
     ///
     /// [`Failure::WrongServer`], or [`Failure::Malformed`] for a port that is no number.
     pub(crate) fn check(&self, pairs: &Pairs<'_>) -> Result<(), Failure> {
-        if pairs.get("host").is_some_and(|host| !host.eq_ignore_ascii_case(&self.host)) {
+        let is_ours = |host: &str| self.names.iter().any(|name| name.eq_ignore_ascii_case(host));
+        if pairs.get("host").is_some_and(|host| !is_ours(host)) {
             return Err(Failure::WrongServer);
         }
         let Some(port) = pairs.get("port") else { return Ok(()) };
@@ -135,7 +144,8 @@ mod tests {
 
     #[test]
     fn pairs_are_read() {
-        let rows: [(&str, Option<&[(&str, &str)]>); 13] = [
+        type Row<'a> = (&'a str, Option<&'a [(&'a str, &'a str)]>);
+        let rows: [Row<'_>; 13] = [
             ("\x01", Some(&[])),
             ("a=b\x01\x01", Some(&[("a", "b")])),
             ("a=\x01b=c=d\t e\x01\x01", Some(&[("a", ""), ("b", "c=d\t e")])),
@@ -161,10 +171,12 @@ mod tests {
 
     #[test]
     fn only_what_is_named_is_compared() {
-        let here = Here { host: "mail.gatepost.example".to_owned(), port: 587 };
+        let names = ["mail.gatepost.example", "smtp.gatepost.example"].map(str::to_owned);
+        let here = Here { names: names.to_vec(), port: 587 };
         let rows = [
             ("\x01", Ok(())),
             ("host=MAIL.gatepost.example\x01port=0587\x01\x01", Ok(())),
+            ("host=smtp.gatepost.example\x01\x01", Ok(())),
             ("host=mail.gatepost.exampl\x01\x01", Err(Failure::WrongServer)),
             ("host=\x01\x01", Err(Failure::WrongServer)),
             ("port=465\x01\x01", Err(Failure::WrongServer)),

@@ -192,23 +192,60 @@ impl Keys {
     }
 }
 
-/// What a server keeps to run CRAM-MD5 with one user: the password itself, for accounts that opted in.
+/// What a server keeps to run CRAM-MD5 with one user: the password itself, for accounts that opted in; or what HMAC-MD5 makes
+/// of it before the challenge comes in, which is worth as much here and nothing elsewhere.
 ///
 /// The octets are used as they are, without preparing: RFC 2195 clients do not prepare either.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CramSecret(Secret);
+pub struct CramSecret(Cram);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Cram {
+    Password(Secret),
+    States(Secret),
+}
 
 impl CramSecret {
+    /// The length of both states, in octets.
+    pub const STATES_OCTETS: usize = 32;
+
     /// Wraps a password that was kept in a form from which it can be had back.
     #[must_use]
     pub fn new(password: Secret) -> Self {
-        Self(password)
+        Self(Cram::Password(password))
     }
 
-    /// The password, for sealing it into storage.
+    /// The two states of HMAC-MD5, outer and then inner, as Dovecot stores them; none if it has not
+    /// [`STATES_OCTETS`](Self::STATES_OCTETS).
     #[must_use]
-    pub fn password(&self) -> &Secret {
-        &self.0
+    pub fn from_states(states: Secret) -> Option<Self> {
+        (states.expose().len() == Self::STATES_OCTETS).then_some(Self(Cram::States(states)))
+    }
+
+    /// The password, where it is kept.
+    #[must_use]
+    pub fn password(&self) -> Option<&Secret> {
+        match &self.0 {
+            Cram::Password(password) => Some(password),
+            Cram::States(_) => None,
+        }
+    }
+
+    /// Whether this is the password.
+    #[must_use]
+    pub fn matches(&self, password: &Secret) -> bool {
+        match &self.0 {
+            Cram::Password(kept) => kept == password,
+            Cram::States(states) => crate::hash::hmac_md5_states(password.expose()) == *states,
+        }
+    }
+
+    /// HMAC-MD5 of the challenge (RFC 2195 section 2).
+    pub(crate) fn proof(&self, challenge: &[u8]) -> Secret {
+        match &self.0 {
+            Cram::Password(password) => crate::hash::hmac::<md5::Md5>(password.expose(), &[challenge]),
+            Cram::States(states) => crate::hash::hmac_md5_from_states(states.expose(), challenge),
+        }
     }
 }
 

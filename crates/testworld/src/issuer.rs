@@ -197,6 +197,13 @@ impl Issuer {
         self.desk.state().revoked.insert(token.to_owned());
     }
 
+    /// Takes back all tokens that were given out so far.
+    pub fn revoke_all(&self) {
+        let mut state = self.desk.state();
+        let issued: Vec<String> = state.issued.keys().cloned().collect();
+        state.revoked.extend(issued);
+    }
+
     /// Whether this access token was given out, is not revoked, and is not over by the issuer's clock.
     #[must_use]
     pub fn accepts(&self, token: &str) -> bool {

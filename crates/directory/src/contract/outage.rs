@@ -1,6 +1,7 @@
 //! A source whose server dies, freezes, and comes back in the middle of logins.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use gatepost_sasl::{PasswordCheck, Secret};
 use gatepost_testworld::patience::{PATIENCE, until};
 use gatepost_testworld::peers::{Mariadb, Postgresql, Slapd};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::limits::{SOURCE_ANSWER_WAIT, SOURCE_CONNECT_WAIT};
 use crate::{Directory, DirectoryError};
@@ -47,6 +49,19 @@ macro_rules! mortal {
 mortal!(Postgresql);
 mortal!(Mariadb);
 mortal!(Slapd);
+
+/// The same server at an address that its certificate does not name.
+pub(crate) async fn elsewhere(server: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut there = TcpStream::connect(server).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut there).await });
+        }
+    });
+    address
+}
 
 /// What logins with the right password were told.
 #[derive(Default)]

@@ -1,17 +1,18 @@
 //! Adding, changing and removing accounts: what the `gatepost account` commands do.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
-use gatepost_sasl::limits::{ITERATIONS_DEFAULT, PASSWORD_OCTETS_MOST, SALT_OCTETS};
-use gatepost_sasl::{Mechanism, ScramHash, ScramVerifier, Secret};
+use gatepost_sasl::Mechanism;
+use gatepost_sasl::limits::PASSWORD_OCTETS_MOST;
 
-use super::Embedded;
-use super::hash::{PasswordHash, Scratch};
-use super::keys::Sealed;
-use super::store::{Change, Kind};
+use super::credentials::{Maker, Opted, Reader, check_password};
+use super::hash::Scratch;
+use super::kind::Kind;
+use super::store::Change;
+use super::{Embedded, now};
 use crate::account::{account_name, login_key};
-use crate::limits::SENDS_AS_MOST;
+use crate::device::Login;
+use crate::limits::{CERTIFICATES_MOST, DEVICE_BOUNDS_MOST, DEVICES_MOST, OAUTH_ONE_MOST, SENDS_AS_MOST};
 use crate::{Account, AccountState, NameFault, NewAccount, PasswordChange, SendsAs, StoreFault};
 
 /// Why an account was not added or changed, for the person who asked. Nothing has changed then.
@@ -45,6 +46,53 @@ pub enum AccountError {
     /// Every account may use it; only weak mechanisms are opted in to.
     #[error("{} needs no allowing: every account may use it, if the listener offers it", .0.name())]
     NeedsNoAllowing(Mechanism),
+    /// DIGEST-MD5 hashes the realm in.
+    #[error("DIGEST-MD5 needs a realm")]
+    NoRealm,
+    /// Nothing but letters, digits, dots, hyphens and underscores.
+    #[error("{0:?} cannot be a label: it is up to 32 of a-z, 0-9, dot, hyphen and underscore")]
+    Label(String),
+    /// There is one of that label.
+    #[error("{account} has {what} {label:?} already")]
+    LabelTaken {
+        /// Whose.
+        account: String,
+        /// What: a device, a key.
+        what: &'static str,
+        /// Of which label.
+        label: String,
+    },
+    /// There is none of that label.
+    #[error("{account} has no {what} {label:?}")]
+    LabelUnknown {
+        /// Whose.
+        account: String,
+        /// What: device, key.
+        what: &'static str,
+        /// Of which label.
+        label: String,
+    },
+    /// The certificate is an account's already.
+    #[error("this certificate is {0}'s already")]
+    CertificateTaken(String),
+    /// The account has no such certificate.
+    #[error("{0} has no such certificate")]
+    CertificateUnknown(String),
+    /// Too many devices.
+    #[error("an account may have {limit} devices", limit = DEVICES_MOST)]
+    TooManyDevices,
+    /// Too many networks, senders or mechanisms.
+    #[error("a device may be bound to {limit} networks, senders and mechanisms each", limit = DEVICE_BOUNDS_MOST)]
+    TooManyBounds,
+    /// Too many certificates.
+    #[error("an account may have {limit} certificates", limit = CERTIFICATES_MOST)]
+    TooManyCertificates,
+    /// Too many keys.
+    #[error("an account may have {limit} OAuth 1 keys", limit = OAUTH_ONE_MOST)]
+    TooManyKeys,
+    /// An imported hash cannot be taken.
+    #[error(transparent)]
+    NotTaken(#[from] super::imports::NotTaken),
     /// Too many at once.
     #[error("an account may send as {limit} addresses and domains; give it a whole domain with *@domain", limit = SENDS_AS_MOST)]
     TooManySendsAs,
@@ -63,13 +111,16 @@ impl Embedded {
         let name =
             account_name(&new.name).map_err(|fault| AccountError::Name { name: new.name.clone(), fault })?;
         check_sends_as(&new.sends_as)?;
-        let opted = Opted::read(&new.allow)?;
-        let credentials = Credentials::make(self, &name, &new.password)?;
+        let opted = Opted::read(&new.allow, new.realm.as_deref())?;
+        check_password(&new.password)?;
+        // Hashed before the database is locked.
+        let maker = Maker { keys: &self.keys, name: &name, typed: &new.password };
+        let credentials = maker.all(&opted, &mut Scratch::new(Arc::default()))?;
         self.store.change(|change| {
             let Some(id) = change.insert(&name, new.created)? else {
                 return Err(AccountError::Exists(name.clone()));
             };
-            change.set_credentials(id, &credentials.list(opted))?;
+            change.set_credentials(id, &credentials)?;
             Ok(change.set_sends_as(id, &new.sends_as)?)
         })?;
         self.show(&name)
@@ -79,20 +130,44 @@ impl Embedded {
     ///
     /// # Errors
     ///
-    /// [`AccountError::Unknown`], [`AccountError::NeedsNoAllowing`], those about passwords, and
+    /// [`AccountError::Unknown`], [`AccountError::NeedsNoAllowing`], [`AccountError::NoRealm`], those about passwords, and
     /// [`AccountError::Store`].
     pub fn set_password(&self, name: &str, new: &PasswordChange) -> Result<(), AccountError> {
         let key = known_key(name)?;
-        let wanted = new.allow.as_deref().map(Opted::read).transpose()?;
-        let credentials = Credentials::make(self, &key, &new.password)?;
+        check_password(&new.password)?;
+        let opted = match &new.allow {
+            Some(allow) => Opted::read(allow, new.realm.as_deref())?,
+            None => self.opted(&key, new.realm.as_deref())?,
+        };
+        let maker = Maker { keys: &self.keys, name: &key, typed: &new.password };
+        let credentials = maker.all(&opted, &mut Scratch::new(Arc::default()))?;
         self.change_account(name, |change, id| {
-            let opted = match wanted {
-                Some(opted) => opted,
-                None if change.has(id, Kind::CramMd5)? => Opted::CramMd5,
-                None => Opted::Nothing,
-            };
-            change.set_credentials(id, &credentials.list(opted))?;
+            change.set_credentials(id, &credentials)?;
             change.set_password_changed(id, new.changed)
+        })
+    }
+
+    /// What an account has opted in to, suspended or not.
+    fn opted(&self, key: &str, realm: Option<&str>) -> Result<Opted, AccountError> {
+        self.store.change(|change| {
+            let id = change.find(key)?.ok_or_else(|| AccountError::Unknown(key.to_owned()))?;
+            let mut opted = Opted { kinds: Vec::new(), realm: realm.map(str::to_owned) };
+            if change.credential(id, Kind::CramStates)?.is_some() {
+                opted.kinds.push(Kind::CramMd5);
+            }
+            for kind in Kind::OPTED {
+                let Some(stored) = change.credential(id, kind)? else { continue };
+                opted.kinds.push(kind);
+                if kind == Kind::DigestMd5 && opted.realm.is_none() {
+                    let reader = Reader { keys: &self.keys, name: key };
+                    // Damaged, it is what the new password mends; without its realm it cannot be made anew.
+                    opted.realm = reader.digest(stored).ok().map(|digest| digest.realm);
+                }
+            }
+            if opted.kinds.contains(&Kind::DigestMd5) && opted.realm.is_none() {
+                return Err(AccountError::NoRealm);
+            }
+            Ok(opted)
         })
     }
 
@@ -105,13 +180,15 @@ impl Embedded {
         Ok(self.store.list()?)
     }
 
-    /// One account.
+    /// One account; as one of its devices has it, if the name is that device's login name.
     ///
     /// # Errors
     ///
     /// [`AccountError::Unknown`] and [`AccountError::Store`].
     pub fn show(&self, name: &str) -> Result<Account, AccountError> {
-        self.store.account(&known_key(name)?)?.ok_or_else(|| AccountError::Unknown(name.to_owned()))
+        let unknown = || AccountError::Unknown(name.to_owned());
+        let login = Login::read(name).ok_or_else(unknown)?;
+        self.store.account(&login, now())?.ok_or_else(unknown)
     }
 
     /// Lets the account neither log in nor send, sessions that go on included; its mail still arrives. Done twice is the same as once.
@@ -151,11 +228,24 @@ impl Embedded {
         self.change_account(name, |change, id| change.set_sends_as(id, all))
     }
 
-    fn change_account(
+    /// Restricts an account to these mechanisms; none of them means that all are open to it that are offered. Its devices have
+    /// lists of their own.
+    ///
+    /// # Errors
+    ///
+    /// [`AccountError::Unknown`] and [`AccountError::Store`].
+    pub fn set_only_by(&self, name: &str, all: &[Mechanism]) -> Result<(), AccountError> {
+        self.change_account(name, |change, id| change.set_only_by(id, all))
+    }
+
+    pub(super) fn change_account<T, E>(
         &self,
         name: &str,
-        make: impl FnOnce(&Change<'_>, i64) -> Result<(), StoreFault>,
-    ) -> Result<(), AccountError> {
+        make: impl FnOnce(&Change<'_>, i64) -> Result<T, E>,
+    ) -> Result<T, AccountError>
+    where
+        AccountError: From<E>,
+    {
         let key = known_key(name)?;
         self.store.change(|change| {
             let id = change.find(&key)?.ok_or_else(|| AccountError::Unknown(name.to_owned()))?;
@@ -164,83 +254,10 @@ impl Embedded {
     }
 }
 
-fn known_key(name: &str) -> Result<String, AccountError> {
+pub(super) fn known_key(name: &str) -> Result<String, AccountError> {
     login_key(name).ok_or_else(|| AccountError::Unknown(name.to_owned()))
 }
 
 fn check_sends_as(all: &[SendsAs]) -> Result<(), AccountError> {
     if all.len() > SENDS_AS_MOST { Err(AccountError::TooManySendsAs) } else { Ok(()) }
-}
-
-/// What an account opts in to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Opted {
-    Nothing,
-    CramMd5,
-}
-
-impl Opted {
-    fn read(allow: &[Mechanism]) -> Result<Self, AccountError> {
-        match allow.iter().find(|mechanism| **mechanism != Mechanism::CramMd5) {
-            Some(other) => Err(AccountError::NeedsNoAllowing(*other)),
-            None if allow.is_empty() => Ok(Self::Nothing),
-            None => Ok(Self::CramMd5),
-        }
-    }
-}
-
-/// All that can be stored in place of a password.
-struct Credentials {
-    password: Secret,
-    scram_sha_1: Secret,
-    scram_sha_256: Secret,
-    scram_sha_512: Secret,
-    cram_md5: Sealed,
-}
-
-impl Credentials {
-    /// Tens of milliseconds of work, done before the database is locked.
-    fn make(engine: &Embedded, name: &str, typed: &Secret) -> Result<Self, AccountError> {
-        check_password(typed)?;
-        let mut scratch = Scratch::new(Arc::new(AtomicU64::new(0)));
-        Ok(Self {
-            password: PasswordHash::make(typed, &mut scratch)?.to_text(),
-            scram_sha_1: verifier(ScramHash::Sha1, typed)?,
-            scram_sha_256: verifier(ScramHash::Sha256, typed)?,
-            scram_sha_512: verifier(ScramHash::Sha512, typed)?,
-            cram_md5: engine.keys.seal(name, typed)?,
-        })
-    }
-
-    fn list(&self, opted: Opted) -> Vec<(Kind, &[u8])> {
-        let mut list = vec![
-            (Kind::Password, self.password.expose()),
-            (Kind::ScramSha1, self.scram_sha_1.expose()),
-            (Kind::ScramSha256, self.scram_sha_256.expose()),
-            (Kind::ScramSha512, self.scram_sha_512.expose()),
-        ];
-        if opted == Opted::CramMd5 {
-            list.push((Kind::CramMd5, self.cram_md5.as_octets()));
-        }
-        list
-    }
-}
-
-fn verifier(hash: ScramHash, typed: &Secret) -> Result<Secret, StoreFault> {
-    let mut salt = [0; SALT_OCTETS];
-    getrandom::fill(&mut salt)?;
-    Ok(ScramVerifier::derive(hash, typed, &salt, ITERATIONS_DEFAULT)?.to_text())
-}
-
-fn check_password(typed: &Secret) -> Result<(), AccountError> {
-    if typed.is_empty() {
-        return Err(AccountError::PasswordEmpty);
-    }
-    if typed.expose().len() > PASSWORD_OCTETS_MOST {
-        return Err(AccountError::PasswordTooLong);
-    }
-    if typed.expose().contains(&0) {
-        return Err(AccountError::PasswordHoldsNul);
-    }
-    Ok(())
 }

@@ -16,10 +16,20 @@ use crate::limits::{
 
 /// A hash of a password, with what it was made with.
 pub(crate) struct PasswordHash {
+    form: Form,
     cost: Cost,
     salt: Vec<u8>,
     output: Secret,
 }
+
+/// Which argon2 it is. We make argon2id of version 19; others come from imports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Form {
+    algorithm: Algorithm,
+    version: Version,
+}
+
+const FORM: Form = Form { algorithm: Algorithm::Argon2id, version: Version::V0x13 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Cost {
@@ -35,13 +45,14 @@ impl PasswordHash {
     pub(super) fn make(typed: &Secret, scratch: &mut Scratch) -> Result<Self, StoreFault> {
         let mut salt = vec![0; ARGON2_SALT_OCTETS];
         getrandom::fill(&mut salt)?;
-        let output = scratch.run(COST, &prepare::password(typed), &salt, ARGON2_OUTPUT_OCTETS)?;
-        Ok(Self { cost: COST, salt, output })
+        let output = scratch.run((FORM, COST), &prepare::password(typed), &salt, ARGON2_OUTPUT_OCTETS)?;
+        Ok(Self { form: FORM, cost: COST, salt, output })
     }
 
     /// What passwords of users that do not exist are held against: as dear as a real one, and passed by none.
     pub(crate) fn of_nobody() -> Self {
         Self {
+            form: FORM,
             cost: COST,
             salt: vec![0; ARGON2_SALT_OCTETS],
             output: Secret::new(vec![0; ARGON2_OUTPUT_OCTETS]),
@@ -55,12 +66,13 @@ impl PasswordHash {
         scratch: &mut Scratch,
     ) -> Result<Secret, StoreFault> {
         let cost = Cost { memory_kib: RECENT_MEMORY_KIB, passes: 1, lanes: 1 };
-        scratch.run(cost, prepared, salt, ARGON2_OUTPUT_OCTETS)
+        scratch.run((FORM, cost), prepared, salt, ARGON2_OUTPUT_OCTETS)
     }
 
     /// Whether this is the password, which is prepared already. One run of argon2.
     pub(crate) fn matches(&self, prepared: &Secret, scratch: &mut Scratch) -> Result<bool, StoreFault> {
-        Ok(scratch.run(self.cost, prepared, &self.salt, self.output.expose().len())? == self.output)
+        let form = (self.form, self.cost);
+        Ok(scratch.run(form, prepared, &self.salt, self.output.expose().len())? == self.output)
     }
 
     /// `$argon2id$v=19$m=19456,t=2,p=1$salt$hash`, base64 without padding.
@@ -76,7 +88,28 @@ impl PasswordHash {
     /// Reads the text form; none if it is damaged, or dearer than anything that we make.
     pub(crate) fn from_text(text: &Secret) -> Option<Self> {
         let text = std::str::from_utf8(text.expose()).ok()?;
-        let (cost, rest) = text.strip_prefix("$argon2id$v=19$m=")?.split_once('$')?;
+        let hash = Self::read(text.strip_prefix("$argon2id$v=19$")?, FORM)?;
+        let ours = (ARGON2_SALT_OCTETS..=4 * ARGON2_SALT_OCTETS).contains(&hash.salt.len())
+            && hash.output.expose().len() == ARGON2_OUTPUT_OCTETS;
+        ours.then_some(hash)
+    }
+
+    /// Reads what another program wrote: any argon2 of either version, with a salt and an output of any fair length.
+    pub(super) fn from_foreign_text(text: &str) -> Option<Self> {
+        let (name, rest) = text.strip_prefix('$')?.split_once('$')?;
+        let algorithm = name.parse().ok()?;
+        let (version, rest) = match rest.strip_prefix("v=") {
+            Some(versioned) => versioned.split_once('$')?,
+            // Before version 19 nobody wrote it down.
+            None => ("16", rest),
+        };
+        let version = Version::try_from(version.parse::<u32>().ok()?).ok()?;
+        Self::read(rest, Form { algorithm, version })
+    }
+
+    /// Reads `m=19456,t=2,p=1$salt$hash`.
+    fn read(text: &str, form: Form) -> Option<Self> {
+        let (cost, rest) = text.strip_prefix("m=")?.split_once('$')?;
         let (memory, cost) = cost.split_once(",t=")?;
         let (passes, lanes) = cost.split_once(",p=")?;
         let cost = Cost {
@@ -89,10 +122,10 @@ impl PasswordHash {
         let output = Secret::new(STANDARD_NO_PAD.decode(output).ok()?);
         let fair = cost.memory_kib <= ARGON2_MEMORY_KIB_MOST
             && cost.passes <= ARGON2_PASSES_MOST
-            && (ARGON2_SALT_OCTETS..=4 * ARGON2_SALT_OCTETS).contains(&salt.len())
-            && output.expose().len() == ARGON2_OUTPUT_OCTETS
-            && cost.params(ARGON2_OUTPUT_OCTETS).is_ok();
-        fair.then_some(Self { cost, salt, output })
+            && (8..=4 * ARGON2_SALT_OCTETS).contains(&salt.len())
+            && (ARGON2_OUTPUT_OCTETS / 2..=2 * ARGON2_OUTPUT_OCTETS).contains(&output.expose().len())
+            && cost.params(output.expose().len()).is_ok();
+        fair.then_some(Self { form, cost, salt, output })
     }
 }
 
@@ -110,7 +143,7 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     /// Counts its runs in `runs`.
-    pub(super) fn new(runs: Arc<AtomicU64>) -> Self {
+    pub(crate) fn new(runs: Arc<AtomicU64>) -> Self {
         Self { memory: Vec::new(), runs }
     }
 
@@ -124,7 +157,7 @@ impl Scratch {
 
     fn run(
         &mut self,
-        cost: Cost,
+        (form, cost): (Form, Cost),
         password: &Secret,
         salt: &[u8],
         octets: usize,
@@ -136,7 +169,7 @@ impl Scratch {
         self.memory.resize(blocks.max(self.memory.len()), Block::new());
         let mut output = vec![0; octets];
         self.runs.fetch_add(1, Ordering::Relaxed);
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        Argon2::new(form.algorithm, form.version, params)
             .hash_password_into_with_memory(password.expose(), salt, &mut output, self.memory.as_mut_slice())
             .map_err(StoreFault::Hashing)?;
         Ok(Secret::new(output))

@@ -36,6 +36,22 @@ pub(super) struct Pool {
 
 type Job = Box<dyn FnOnce(&mut Scratch) + Send>;
 
+/// An answer, and what is left to do when it is out.
+pub(super) struct Done<T> {
+    pub(super) answer: T,
+    after: Option<Job>,
+}
+
+impl<T> Done<T> {
+    pub(super) fn only(answer: T) -> Self {
+        Self { answer, after: None }
+    }
+
+    pub(super) fn then(answer: T, after: impl FnOnce(&mut Scratch) + Send + 'static) -> Self {
+        Self { answer, after: Some(Box::new(after)) }
+    }
+}
+
 struct Shared {
     settings: EmbeddedSettings,
     state: Mutex<State>,
@@ -75,11 +91,24 @@ impl Pool {
         &self,
         work: impl FnOnce(&mut Scratch) -> T + Send + 'static,
     ) -> Result<T, DirectoryError> {
+        self.run_then(move |scratch| Done::only(work(scratch))).await
+    }
+
+    /// The same, and after the answer is out what is left to do, on the same thread.
+    pub(super) async fn run_then<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Scratch) -> Done<T> + Send + 'static,
+    ) -> Result<T, DirectoryError> {
         let (sender, receiver) = oneshot::channel();
         self.submit(Box::new(move |scratch| {
-            if !sender.is_closed() {
-                // Who asked may be gone by now; then nobody misses the answer.
-                let _ = sender.send(work(scratch));
+            if sender.is_closed() {
+                return;
+            }
+            let done = work(scratch);
+            // Who asked may be gone by now; then nobody misses the answer.
+            let _ = sender.send(done.answer);
+            if let Some(after) = done.after {
+                after(scratch);
             }
         }))?;
         receiver.await.map_err(|_| StoreFault::BrokenOff.into())

@@ -1,69 +1,30 @@
 //! Rows in and out. Knows no password and no key: values come hashed or sealed.
+//!
+//! Rows of devices, of certificates, of OAuth 1 and of what is remembered are in files of their own.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gatepost_mail::{Mailbox, Timestamp};
-use gatepost_sasl::{Mechanism, ScramHash, Secret};
+use gatepost_sasl::{Mechanism, Secret};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
-use super::{files, schema};
+use super::credentials::Credential;
+use super::kind::Kind;
+use super::{devices, files, memory, schema};
+use crate::device::Login;
 use crate::limits::{DATABASE_WAIT_READING, DATABASE_WAIT_WRITING};
 use crate::{Account, AccountState, SendsAs, StoreFault};
 
 const DATABASE: &str = "accounts.sqlite";
 
-/// Two connections: look-ups never wait for a change of this process.
+/// Three connections: look-ups never wait for a change of this process, and what is remembered of logins costs none of
+/// the waiting for the disk that a change costs.
 pub(super) struct Store {
     reading: Mutex<Connection>,
     writing: Mutex<Connection>,
-}
-
-/// What a credential is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A hash that a password in the clear is held against.
-    Password,
-    ScramSha1,
-    ScramSha256,
-    ScramSha512,
-    /// The password, sealed.
-    CramMd5,
-}
-
-impl Kind {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Password, Self::ScramSha1, Self::ScramSha256, Self::ScramSha512, Self::CramMd5];
-
-    pub(super) fn scram(hash: ScramHash) -> Self {
-        match hash {
-            ScramHash::Sha1 => Self::ScramSha1,
-            ScramHash::Sha256 => Self::ScramSha256,
-            ScramHash::Sha512 => Self::ScramSha512,
-        }
-    }
-
-    /// As it is stored.
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Password => "password",
-            Self::ScramSha1 => "scram-sha-1",
-            Self::ScramSha256 => "scram-sha-256",
-            Self::ScramSha512 => "scram-sha-512",
-            Self::CramMd5 => "cram-md5",
-        }
-    }
-
-    fn serves(self, mechanism: Mechanism) -> bool {
-        match self {
-            Self::Password => matches!(mechanism, Mechanism::Login | Mechanism::Plain),
-            Self::CramMd5 => matches!(mechanism, Mechanism::CramMd5 | Mechanism::Md5),
-            Self::ScramSha1 => mechanism.scram_hash() == Some(ScramHash::Sha1),
-            Self::ScramSha256 => mechanism.scram_hash() == Some(ScramHash::Sha256),
-            Self::ScramSha512 => mechanism.scram_hash() == Some(ScramHash::Sha512),
-        }
-    }
+    noting: Mutex<Connection>,
 }
 
 impl Store {
@@ -81,18 +42,59 @@ impl Store {
         schema::migrate(&mut writing, &path)?;
         let reading = connect(&path, DATABASE_WAIT_READING)?;
         reading.pragma_update(None, "query_only", true)?;
-        Ok(Self { reading: Mutex::new(reading), writing: Mutex::new(writing) })
+        let noting = connect(&path, DATABASE_WAIT_READING)?;
+        // A commit is not waited for. A crash of ours loses nothing; one of the machine, what was written since the last change
+        // of an account or the last checkpoint: last uses and networks.
+        noting.pragma_update(None, "synchronous", "NORMAL")?;
+        Ok(Self { reading: Mutex::new(reading), writing: Mutex::new(writing), noting: Mutex::new(noting) })
     }
 
-    /// A credential of an active account.
-    pub(super) fn credential(&self, name: &str, kind: Kind) -> Result<Option<Secret>, StoreFault> {
+    pub(super) fn reading(&self) -> MutexGuard<'_, Connection> {
+        lock(&self.reading)
+    }
+
+    pub(super) fn noting(&self) -> MutexGuard<'_, Connection> {
+        lock(&self.noting)
+    }
+
+    /// A credential of an active account, or of a device of one that has not ended.
+    pub(super) fn credential(
+        &self,
+        login: &Login,
+        kind: Kind,
+        now: Timestamp,
+    ) -> Result<Option<Secret>, StoreFault> {
+        if let Some(label) = &login.device {
+            return devices::credential(&self.reading(), (&login.account, label), kind, now);
+        }
         let reading = lock(&self.reading);
         let mut query = reading.prepare_cached(
             "SELECT value FROM credential JOIN account ON account.id = credential.account
              WHERE account.name = ?1 AND account.state = 'active' AND credential.kind = ?2",
         )?;
-        let value = query.query_row(params![name, kind.as_str()], |row| row.get::<_, Vec<u8>>(0));
+        let value = query.query_row(params![login.account, kind.as_str()], |row| row.get::<_, Vec<u8>>(0));
         Ok(value.optional()?.map(Secret::new))
+    }
+
+    /// All credentials of an active account; empty as well for one that is suspended or unknown.
+    pub(super) fn credentials(&self, name: &str) -> Result<Vec<Credential>, StoreFault> {
+        let reading = lock(&self.reading);
+        let mut query = reading.prepare_cached(
+            "SELECT kind, value FROM credential JOIN account ON account.id = credential.account
+             WHERE account.name = ?1 AND account.state = 'active'",
+        )?;
+        let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?));
+        let rows = query.query_map([name], read)?.collect::<Result<Vec<_>, _>>()?;
+        let known = |(kind, value): (String, Vec<u8>)| Some((Kind::from_name(&kind)?, Secret::new(value)));
+        Ok(rows.into_iter().filter_map(known).collect())
+    }
+
+    /// Whether there is such an account, suspended or not, or such a device that may log in.
+    pub(super) fn knows(&self, login: &Login, now: Timestamp) -> Result<bool, StoreFault> {
+        match &login.device {
+            Some(label) => devices::lives(&self.reading(), (&login.account, label), now),
+            None => self.exists(&login.account),
+        }
     }
 
     pub(super) fn exists(&self, name: &str) -> Result<bool, StoreFault> {
@@ -111,11 +113,15 @@ impl Store {
         Ok(query.exists(params![name, address, domain])?)
     }
 
-    pub(super) fn account(&self, name: &str) -> Result<Option<Account>, StoreFault> {
+    pub(super) fn account(&self, login: &Login, now: Timestamp) -> Result<Option<Account>, StoreFault> {
         let mut reading = lock(&self.reading);
-        // One moment for all three tables.
+        // One moment for all tables.
         let moment = reading.transaction()?;
-        account(&moment, name)
+        let Some((id, account)) = account(&moment, &login.account)? else { return Ok(None) };
+        match &login.device {
+            Some(label) => devices::limit(&moment, id, account, (label, now)),
+            None => Ok(Some(account)),
+        }
     }
 
     /// All accounts, by name.
@@ -125,7 +131,8 @@ impl Store {
         let moment = writing.transaction()?;
         let mut query = moment.prepare_cached("SELECT name FROM account ORDER BY name")?;
         let names = query.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
-        names.iter().filter_map(|name| account(&moment, name).transpose()).collect()
+        let found = names.iter().filter_map(|name| account(&moment, name).transpose());
+        found.map(|found| found.map(|(_, account)| account)).collect()
     }
 
     /// Makes a change wholly or not at all; when it returns, the change is on stable storage.
@@ -143,7 +150,7 @@ impl Store {
 }
 
 /// A change that is being made.
-pub(super) struct Change<'a>(Transaction<'a>);
+pub(super) struct Change<'a>(pub(super) Transaction<'a>);
 
 impl Change<'_> {
     /// The new account's row; none if the name is taken.
@@ -161,19 +168,39 @@ impl Change<'_> {
         Ok(find.query_row([name], |row| row.get(0)).optional()?)
     }
 
-    pub(super) fn has(&self, account: i64, kind: Kind) -> Result<bool, StoreFault> {
-        let mut query = self.0.prepare_cached("SELECT 1 FROM credential WHERE account = ?1 AND kind = ?2")?;
-        Ok(query.exists(params![account, kind.as_str()])?)
+    pub(super) fn credential(&self, account: i64, kind: Kind) -> Result<Option<Secret>, StoreFault> {
+        let mut query =
+            self.0.prepare_cached("SELECT value FROM credential WHERE account = ?1 AND kind = ?2")?;
+        let value = query.query_row(params![account, kind.as_str()], |row| row.get::<_, Vec<u8>>(0));
+        Ok(value.optional()?.map(Secret::new))
     }
 
     /// Replaces all credentials of an account.
-    pub(super) fn set_credentials(&self, account: i64, all: &[(Kind, &[u8])]) -> Result<(), StoreFault> {
+    pub(super) fn set_credentials(&self, account: i64, all: &[Credential]) -> Result<(), StoreFault> {
         self.0.execute("DELETE FROM credential WHERE account = ?1", [account])?;
+        self.add_credentials(account, all)
+    }
+
+    /// Adds credentials to those of an account, in the place of those of the same kind.
+    pub(super) fn add_credentials(&self, account: i64, all: &[Credential]) -> Result<(), StoreFault> {
         let mut insert =
-            self.0.prepare_cached("INSERT INTO credential (account, kind, value) VALUES (?1, ?2, ?3)")?;
+            self.0.prepare_cached("REPLACE INTO credential (account, kind, value) VALUES (?1, ?2, ?3)")?;
         for (kind, value) in all {
-            insert.execute(params![account, kind.as_str(), value])?;
+            insert.execute(params![account, kind.as_str(), value.expose()])?;
         }
+        Ok(())
+    }
+
+    pub(super) fn drop_credential(&self, account: i64, kind: Kind) -> Result<(), StoreFault> {
+        let values = params![account, kind.as_str()];
+        self.0.execute("DELETE FROM credential WHERE account = ?1 AND kind = ?2", values)?;
+        Ok(())
+    }
+
+    /// Replaces the mechanisms that an account is restricted to.
+    pub(super) fn set_only_by(&self, account: i64, all: &[Mechanism]) -> Result<(), StoreFault> {
+        let text = lines(all.iter().map(|mechanism| mechanism.name()));
+        self.0.execute("UPDATE account SET only_by = ?2 WHERE id = ?1", params![account, text])?;
         Ok(())
     }
 
@@ -199,7 +226,12 @@ impl Change<'_> {
         Ok(())
     }
 
+    /// Forgets an account, and when and from where it logged in: one that is made later under the same name is another.
     pub(super) fn delete(&self, account: i64) -> Result<(), StoreFault> {
+        for memory in ["login", "network"] {
+            let gone = "WHERE account = (SELECT name FROM account WHERE id = ?1)";
+            self.0.execute(&format!("DELETE FROM {memory} {gone}"), [account])?;
+        }
         self.0.execute("DELETE FROM account WHERE id = ?1", [account])?;
         Ok(())
     }
@@ -219,14 +251,16 @@ fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
     connection.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn account(moment: &Transaction<'_>, name: &str) -> Result<Option<Account>, StoreFault> {
-    let mut query =
-        moment.prepare_cached("SELECT id, state, created, password_changed FROM account WHERE name = ?1")?;
+fn account(moment: &Transaction<'_>, name: &str) -> Result<Option<(i64, Account)>, StoreFault> {
+    let mut query = moment.prepare_cached(
+        "SELECT id, state, created, password_changed, only_by FROM account WHERE name = ?1",
+    )?;
     let found = query.query_row([name], |row| Ok((row.get::<_, i64>(0)?, Line::read(row)?))).optional()?;
     let Some((id, line)) = found else { return Ok(None) };
     let damaged = |what| StoreFault::Record { account: name.to_owned(), what };
     let state = AccountState::ALL.into_iter().find(|state| state.as_str() == line.state);
-    Ok(Some(Account {
+    let remembered = memory::login(moment, name)?;
+    let account = Account {
         mailbox: Mailbox::parse(name).map_err(|_| damaged("name"))?,
         name: name.to_owned(),
         state: state.ok_or_else(|| damaged("state"))?,
@@ -234,10 +268,12 @@ fn account(moment: &Transaction<'_>, name: &str) -> Result<Option<Account>, Stor
         mechanisms: mechanisms(moment, id)?,
         created: shown(line.created),
         password_changed: shown(line.password_changed),
-        only_by: Vec::new(),
-        bound_since: None,
+        only_by: read_lines(&line.only_by, Mechanism::from_name).ok_or_else(|| damaged("only-by"))?,
+        bound_since: remembered.bound_since,
+        last_use: remembered.last_use,
         device: None,
-    }))
+    };
+    Ok(Some((id, account)))
 }
 
 /// The plain columns of an account.
@@ -245,11 +281,17 @@ struct Line {
     state: String,
     created: i64,
     password_changed: i64,
+    only_by: String,
 }
 
 impl Line {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self { state: row.get(1)?, created: row.get(2)?, password_changed: row.get(3)? })
+        Ok(Self {
+            state: row.get(1)?,
+            created: row.get(2)?,
+            password_changed: row.get(3)?,
+            only_by: row.get(4)?,
+        })
     }
 }
 
@@ -260,19 +302,44 @@ fn sends_as(moment: &Transaction<'_>, account: i64) -> Result<Option<Vec<SendsAs
     Ok(patterns.iter().map(|pattern| pattern.parse().ok()).collect())
 }
 
+/// The mechanisms for which the account has something, the best first.
 fn mechanisms(moment: &Transaction<'_>, account: i64) -> Result<Vec<Mechanism>, StoreFault> {
     let mut query = moment.prepare_cached("SELECT kind FROM credential WHERE account = ?1")?;
     let kinds = query.query_map([account], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
-    let kinds: Vec<Kind> =
-        Kind::ALL.into_iter().filter(|kind| kinds.iter().any(|name| name == kind.as_str())).collect();
-    Ok(Mechanism::ALL.into_iter().filter(|it| kinds.iter().any(|kind| kind.serves(*it))).collect())
+    let has = |table: &str| -> Result<bool, StoreFault> {
+        Ok(moment.prepare_cached(&format!("SELECT 1 FROM {table} WHERE account = ?1"))?.exists([account])?)
+    };
+    let mut served = served(&kinds);
+    if has("certificate")? {
+        served.push(Mechanism::External);
+    }
+    if has("oauth_one")? {
+        served.push(Mechanism::Oauth10a);
+    }
+    Ok(Mechanism::ALL.into_iter().filter(|mechanism| served.contains(mechanism)).collect())
+}
+
+/// The mechanisms that credentials of these kinds serve.
+pub(super) fn served(kinds: &[String]) -> Vec<Mechanism> {
+    let kinds: Vec<Kind> = kinds.iter().filter_map(|name| Kind::from_name(name)).collect();
+    Mechanism::ALL.into_iter().filter(|it| kinds.iter().any(|kind| kind.serves(*it))).collect()
+}
+
+/// A list as it is stored.
+pub(super) fn lines(all: impl Iterator<Item = impl Into<String>>) -> String {
+    all.map(Into::into).collect::<Vec<String>>().join("\n")
+}
+
+/// None where one of the lines is nothing that we wrote.
+pub(super) fn read_lines<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+    text.lines().map(read).collect()
 }
 
 /// SQLite's integers have a sign; the year 294,247 is far.
-fn stored(time: Timestamp) -> i64 {
+pub(super) fn stored(time: Timestamp) -> i64 {
     i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }
 
-fn shown(stored: i64) -> Timestamp {
+pub(super) fn shown(stored: i64) -> Timestamp {
     Timestamp::from_micros(u64::try_from(stored).unwrap_or(0))
 }

@@ -9,9 +9,13 @@ use tokio::runtime::Runtime;
 
 use super::*;
 use crate::contract::{self, Ability, Cram, Site};
-use crate::{AccountState, Directories, Directory as _, Engine, NewAccount, PasswordChange, SendsAs};
+use crate::{
+    AccountState, Device, Directories, Directory as _, Engine, KnownCertificate, NewAccount, NewDevice,
+    PasswordChange, SendsAs,
+};
 
 const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+const WEAK: [Mechanism; 3] = [Mechanism::CramMd5, Mechanism::DigestMd5, Mechanism::Ntlm];
 const ADA: &str = "ada@gatepost.example";
 
 fn open(data_dir: &TempDir) -> Embedded {
@@ -31,6 +35,10 @@ fn add(directory: &Embedded, name: &str, password: &str) -> Account {
     directory.add(&NewAccount::new(name, Secret::new(password), NOW)).unwrap()
 }
 
+fn login(name: &str) -> Login {
+    Login::read(name).unwrap()
+}
+
 fn mailbox(text: &str) -> Mailbox {
     Mailbox::parse(text).unwrap()
 }
@@ -42,7 +50,8 @@ async fn check(directory: &Directories, user: &str, password: &str) -> PasswordC
 fn populate(directory: &Embedded) {
     for seed in contract::population() {
         let new = NewAccount {
-            allow: if seed.cram == Cram::OptedIn { vec![Mechanism::CramMd5] } else { Vec::new() },
+            allow: if seed.cram == Cram::OptedIn { WEAK.to_vec() } else { Vec::new() },
+            realm: Some(contract::REALM.to_owned()),
             sends_as: seed.sends_as.iter().map(|text| text.parse().unwrap()).collect(),
             ..NewAccount::new(seed.name, Secret::new(seed.password), NOW)
         };
@@ -51,6 +60,24 @@ fn populate(directory: &Embedded) {
             directory.suspend(seed.name).unwrap();
         }
     }
+    let label = "desk".to_owned();
+    let certificate = KnownCertificate { fingerprint: contract::FINGERPRINT, label, created: NOW };
+    directory.add_certificate(ADA, &certificate).unwrap();
+}
+
+/// For Bob, and for one who is suspended.
+fn make(directory: &Embedded) -> contract::Made {
+    let bob = "bob@gatepost.example";
+    let add = |device| {
+        let new = NewDevice { device, allow: Vec::new(), realm: None };
+        directory.add_device(bob, &new).unwrap()
+    };
+    contract::Made {
+        device: add(Device::new("printer", NOW)),
+        expired: add(Device { expires: Some(NOW), ..Device::new("old", NOW) }),
+        keys: directory.add_oauth_one(bob, "script", NOW).unwrap(),
+        keys_of_suspended: directory.add_oauth_one("gone@gatepost.example", "script", NOW).unwrap(),
+    }
 }
 
 #[test]
@@ -58,7 +85,12 @@ fn it_keeps_the_contract() {
     let data_dir = TempDir::new().unwrap();
     let directory = open(&data_dir);
     populate(&directory);
-    runtime().block_on(contract::keep(&around(directory), &Ability::ALL));
+    let made = make(&directory);
+    let directory = around(directory);
+    runtime().block_on(async {
+        contract::keep(&directory, &Ability::ALL).await;
+        contract::keep_made(&directory, &made).await;
+    });
 }
 
 /// The memory may be another store than the accounts.
@@ -76,12 +108,17 @@ fn it_keeps_the_contract_when_opened_again() {
     let data_dir = TempDir::new().unwrap();
     let before = open(&data_dir);
     populate(&before);
+    let made = make(&before);
     let decoy = |directory: &Embedded| directory.fake_verifier("nobody@gatepost.example", ScramHash::Sha256);
     let seen = decoy(&before);
     drop(before);
     let after = open(&data_dir);
     assert_eq!(decoy(&after), seen, "a stranger could tell who is a decoy by a restart");
-    runtime().block_on(contract::keep(&around(after), &Ability::ALL));
+    let after = around(after);
+    runtime().block_on(async {
+        contract::keep(&after, &Ability::ALL).await;
+        contract::keep_made(&after, &made).await;
+    });
 }
 
 #[test]
@@ -89,11 +126,13 @@ fn everybody_costs_one_run_of_argon2() {
     let data_dir = TempDir::new().unwrap();
     let directory = open(&data_dir);
     populate(&directory);
-    // An account that lost its hash, as one that was imported with SCRAM verifiers only.
+    // An account that lost all that is held against a password.
     let connection = rusqlite::Connection::open(data_dir.path().join("accounts/accounts.sqlite")).unwrap();
-    let gone =
-        connection.execute("DELETE FROM credential WHERE kind = 'password' AND account = 5", []).unwrap();
-    assert_eq!(gone, 1);
+    let gone = connection.execute("DELETE FROM credential WHERE account = 5", []).unwrap();
+    assert_eq!(gone, 4);
+    add(&directory, "eve@gatepost.example", "pencil");
+    let new = NewDevice { device: Device::new("printer", NOW), allow: Vec::new(), realm: None };
+    directory.add_device("eve@gatepost.example", &new).unwrap();
     let directory = around(directory);
     runtime().block_on(async {
         for (user, password, want) in [
@@ -103,6 +142,9 @@ fn everybody_costs_one_run_of_argon2() {
             ("nobody@gatepost.example", "wrong", PasswordCheck::Wrong),
             ("gone@gatepost.example", "pencil", PasswordCheck::Wrong),
             ("bob@gatepost.example", "pencil", PasswordCheck::Wrong),
+            ("eve@gatepost.example", "wrong", PasswordCheck::Wrong),
+            ("eve%printer@gatepost.example", "wrong", PasswordCheck::Wrong),
+            ("eve%none@gatepost.example", "wrong", PasswordCheck::Wrong),
             ("no address", "wrong", PasswordCheck::Wrong),
             ("", "wrong", PasswordCheck::Wrong),
         ] {
@@ -154,15 +196,15 @@ fn a_new_password_replaces_all_of_the_old_one() {
     directory.add(&new).unwrap();
     let later = NOW.after(Duration::from_secs(60));
     let change = |allow: Option<Vec<Mechanism>>| {
-        let change = PasswordChange { password: Secret::new("eraser"), allow, changed: later };
+        let change = PasswordChange { password: Secret::new("eraser"), allow, realm: None, changed: later };
         directory.set_password(ADA, &change).unwrap();
     };
-    let secret = || directory.secret(ADA).unwrap().map(|secret| secret.password().clone());
+    let secret = || directory.secret(&login(ADA)).unwrap().and_then(|secret| secret.password().cloned());
     assert_eq!(secret(), Some(Secret::new("pencil")));
     change(None);
     assert_eq!(secret(), Some(Secret::new("eraser")), "what was allowed stays allowed");
     for hash in ScramHash::ALL {
-        let verifier = directory.verifier(ADA, hash).unwrap().unwrap();
+        let verifier = directory.verifier(&login(ADA), hash).unwrap().unwrap();
         assert!(verifier.matches(&Secret::new("eraser")));
         assert!(!verifier.matches(&Secret::new("pencil")));
     }
@@ -179,6 +221,48 @@ fn a_new_password_replaces_all_of_the_old_one() {
     assert_eq!(secret(), Some(Secret::new("eraser")));
     let shown = directory.show(ADA).unwrap();
     assert_eq!((shown.created(), shown.password_changed()), (NOW, later));
+}
+
+/// With the password kept, digests are made for any spelling and realm; else there is the one that was made at first.
+#[test]
+fn digests_are_for_the_spelling_and_realm_that_were_hashed_in() {
+    let data_dir = TempDir::new().unwrap();
+    let directory = open(&data_dir);
+    let digest = |user: &str, realm: &str| directory.digest(&login(user), (user, realm)).unwrap();
+    let derived = |user: &str, realm: &str| DigestSecret::derive(user, realm, &Secret::new("pencil"));
+    let (loud, realm) = ("Ada@Gatepost.example", "mail.gatepost.example");
+    let new =
+        NewAccount { allow: vec![Mechanism::DigestMd5], ..NewAccount::new(ADA, Secret::new("pencil"), NOW) };
+    let without = directory.add(&new).unwrap_err();
+    assert!(matches!(without, AccountError::NoRealm), "{without}");
+    directory.add(&NewAccount { realm: Some(realm.to_owned()), ..new }).unwrap();
+    assert_eq!(digest(ADA, realm), Some(derived(ADA, realm)));
+    assert_eq!((digest(loud, realm), digest(ADA, "other")), (None, None));
+    let change = |allow: Option<&[Mechanism]>, realm: Option<&str>| {
+        let (allow, realm) = (allow.map(<[Mechanism]>::to_vec), realm.map(str::to_owned));
+        let change = PasswordChange { password: Secret::new("pencil"), allow, realm, changed: NOW };
+        directory.set_password(ADA, &change)
+    };
+    change(None, None).unwrap();
+    assert_eq!(digest(ADA, realm), Some(derived(ADA, realm)), "the realm stays");
+    change(Some(&WEAK), Some(realm)).unwrap();
+    assert_eq!(digest(loud, "other"), Some(derived(loud, "other")));
+    change(Some(&[Mechanism::CramMd5]), None).unwrap();
+    assert_eq!(digest(ADA, realm), None, "each is opted in to by its name");
+    assert!(matches!(change(Some(&[Mechanism::DigestMd5]), None), Err(AccountError::NoRealm)));
+}
+
+#[test]
+fn an_account_is_restricted_to_mechanisms() {
+    let data_dir = TempDir::new().unwrap();
+    let directory = open(&data_dir);
+    add(&directory, ADA, "pencil");
+    assert_eq!(directory.show(ADA).unwrap().only_by(), []);
+    let only = [Mechanism::External, Mechanism::ScramSha256Plus];
+    directory.set_only_by(ADA, &only).unwrap();
+    assert_eq!(directory.show(ADA).unwrap().only_by(), only);
+    directory.set_only_by(ADA, &[]).unwrap();
+    assert_eq!(directory.show(ADA).unwrap().only_by(), []);
 }
 
 #[test]
@@ -241,9 +325,9 @@ fn no_secret_is_stored_or_shown_in_clear() {
         ..NewAccount::new("horse-owner@gatepost.example", Secret::new(password), NOW)
     };
     let account = directory.add(&new).unwrap();
-    let secret = directory.secret(account.name()).unwrap();
-    let verifier = directory.verifier(account.name(), ScramHash::Sha1).unwrap();
-    let change = PasswordChange { password: Secret::new(password), allow: None, changed: NOW };
+    let secret = directory.secret(&login(account.name())).unwrap();
+    let verifier = directory.verifier(&login(account.name()), ScramHash::Sha1).unwrap();
+    let change = PasswordChange { password: Secret::new(password), allow: None, realm: None, changed: NOW };
     let shown = format!("{new:?} {account:?} {secret:?} {verifier:?} {change:?} {directory:?}");
     assert!(!shown.contains(password), "{shown}");
     let (stored, keys) = stored_octets(&data_dir);
@@ -342,8 +426,8 @@ fn a_sealed_secret_opens_for_its_account_only() {
         (SELECT value FROM credential WHERE kind = 'cram-md5' AND account = 2)
         WHERE kind = 'cram-md5' AND account = 1";
     assert_eq!(connection.execute(swap, []).unwrap(), 1);
-    assert!(matches!(directory.secret(ADA), Err(StoreFault::Record { .. })));
-    assert!(directory.secret("bob@gatepost.example").unwrap().is_some());
+    assert!(matches!(directory.secret(&login(ADA)), Err(StoreFault::Record { .. })));
+    assert!(directory.secret(&login("bob@gatepost.example")).unwrap().is_some());
 }
 
 #[test]

@@ -167,7 +167,7 @@ fn runtime() -> tokio::runtime::Runtime {
 
 #[test]
 fn slapd_keeps_the_contract_and_dies_honestly() {
-    use Ability::{Accounts, Mailboxes, Ownership, Passwords};
+    use Ability::{Accounts, Mailboxes, Memory, Ownership, Passwords};
     runtime().block_on(async {
         let authority = Authority::new().unwrap();
         let mut server = Slapd::start(PASSWORD, &population(), Some(&authority)).await.unwrap();
@@ -181,7 +181,7 @@ fn slapd_keeps_the_contract_and_dies_honestly() {
             LdapSettings { proved_by: ProvedBy::Compare, ..settings(server.url()) },
         ] {
             let site = site(&contract(settings));
-            contract::keep(&site.directory, &[Passwords, Accounts, Ownership, Mailboxes]).await;
+            contract::keep(&site.directory, &[Passwords, Accounts, Ownership, Mailboxes, Memory]).await;
         }
         encrypted(&authority, &server).await;
         servers_in_order(&server).await;
@@ -196,7 +196,9 @@ async fn encrypted(authority: &Authority, server: &Slapd) {
     let (good, bad) = (folder.path().join("good.pem"), folder.path().join("bad.pem"));
     std::fs::write(&good, authority.certificate()).unwrap();
     std::fs::write(&bad, Authority::new().unwrap().certificate()).unwrap();
+    let elsewhere = outage::elsewhere(server.address()).await;
     let rows = [
+        (format!("ldap://{elsewhere}"), LdapTls::StartTls, &good, false),
         (server.url(), LdapTls::StartTls, &good, true),
         (server.url(), LdapTls::StartTls, &bad, false),
         (server.encrypted_url(), LdapTls::StartTls, &good, true),

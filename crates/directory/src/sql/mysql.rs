@@ -9,9 +9,9 @@ use tokio::time::timeout;
 use super::query::{Queries, Question};
 use super::row::{Row, Value};
 use super::{DatabaseAddress, DatabaseLogin};
-use crate::SourceTls;
 use crate::connections::{Connect, Failed};
 use crate::limits::{SOURCE_CONNECT_WAIT, SOURCE_ROWS_MOST};
+use crate::{SourceTls, trust};
 
 pub(super) struct Mysql {
     options: Opts,
@@ -19,7 +19,7 @@ pub(super) struct Mysql {
 }
 
 impl Mysql {
-    pub(super) fn new(login: &DatabaseLogin, queries: Queries) -> Self {
+    pub(super) fn new(login: &DatabaseLogin, queries: Queries) -> Result<Self, String> {
         let password = login.password.as_ref().map(|it| String::from_utf8_lossy(it.expose()).into_owned());
         let options = OptsBuilder::default()
             .user(Some(&login.username))
@@ -29,22 +29,28 @@ impl Mysql {
             .prefer_socket(false);
         let options = match &login.at {
             DatabaseAddress::Network { host, port, tls } => {
-                options.ip_or_hostname(host).tcp_port(*port).ssl_opts(security(tls))
+                options.ip_or_hostname(host).tcp_port(*port).ssl_opts(security(tls)?)
             }
             DatabaseAddress::Socket(path) => options.socket(path.to_str()),
         };
-        Self { options: options.into(), queries }
+        Ok(Self { options: options.into(), queries })
     }
 }
 
-fn security(tls: &SourceTls) -> Option<SslOpts> {
-    match tls {
-        SourceTls::Off => None,
-        SourceTls::Required { trust: None } => Some(SslOpts::default()),
-        SourceTls::Required { trust: Some(path) } => Some(
-            SslOpts::default().with_disable_built_in_roots(true).with_root_certs(vec![path.clone().into()]),
-        ),
-    }
+/// The library would trust the certificates that it brings; we trust whom the system trusts, or the file.
+fn security(tls: &SourceTls) -> Result<Option<SslOpts>, String> {
+    let roots = match tls {
+        SourceTls::Off => return Ok(None),
+        SourceTls::Required { trust: None } => {
+            trust::of_the_system().into_iter().map(|certificate| certificate.to_vec().into()).collect()
+        }
+        SourceTls::Required { trust: Some(path) } => {
+            // The library reads it at each connection; what is wrong with it is told now.
+            trust::client(Some(path))?;
+            vec![path.clone().into()]
+        }
+    };
+    Ok(Some(SslOpts::default().with_disable_built_in_roots(true).with_root_certs(roots)))
 }
 
 impl Connect for Mysql {

@@ -1,16 +1,27 @@
 //! `gatepost account`: the accounts of the embedded directory. A running server sees every change at once.
 
+pub mod certificate;
+pub mod device;
+pub mod import;
+pub mod oauth_one;
+
+mod arguments;
+mod show;
+
 use std::path::Path;
 
 use clap::{Args, Subcommand};
 use gatepost_directory::{Account, AccountError, Embedded, NewAccount, PasswordChange, SendsAs};
-use gatepost_sasl::{Mechanism, Secret};
+use gatepost_sasl::{Mechanism, Secret, Strength};
 use serde_json::{Value, json};
 
+use self::arguments::{OnlyBy, mechanism};
+use self::show::as_json;
 use super::console::{Console, Format};
 use super::failure::{Failure, Outcome, Status};
 use super::password::{self, From};
 use super::place;
+use crate::config::Configuration;
 
 /// An account logs in with its address, and receives mail at it if the domain is ours.
 #[derive(Debug, Args)]
@@ -19,6 +30,9 @@ Examples:
   gatepost account add ada@example.org
   printf 'correct horse' | gatepost account add scanner@example.org --password-stdin --allow cram-md5
   gatepost account add shop@example.org --sends-as orders@example.org --sends-as '*@shop.example'
+  gatepost account device add ada@example.org printer --expires 365d --network 10.0.7.0/24
+  gatepost account import users.passwd --format dovecot --dry-run
+  gatepost account only-by boss@example.org external scram-sha-256-plus
   gatepost --json account list | jq -r '.[].address'")]
 pub struct AccountArguments {
     /// What to do.
@@ -50,9 +64,9 @@ pub enum AccountCommand {
     },
     /// List all accounts.
     List,
-    /// Show one account.
+    /// Show one account: what it may do, which mechanisms work for it, and for each other one why not.
     Show {
-        /// Its address.
+        /// Its address, or the login name of one of its devices.
         address: String,
     },
     /// Let an account neither log in nor send; its mail still arrives.
@@ -70,6 +84,31 @@ pub enum AccountCommand {
         /// Its address.
         address: String,
     },
+    /// Add accounts that another program has, with the hashes of their passwords.
+    ///
+    /// After the next login by PLAIN or LOGIN, our own hash and the verifiers of SCRAM take the place of an
+    /// imported one. Accounts that are there already are left as they are.
+    Import(import::ImportArguments),
+    /// Passwords of devices: one for each printer or program, which may do less than the account.
+    Device(device::DeviceArguments),
+    /// Keys of OAuth 1, for OAUTH10A.
+    #[command(name = "oauth1")]
+    OauthOne(oauth_one::OauthOneArguments),
+    /// TLS client certificates, for EXTERNAL.
+    Certificate(certificate::CertificateArguments),
+    /// Let an account log in by these mechanisms only; its devices have lists of their own.
+    OnlyBy {
+        /// Its address.
+        address: String,
+        /// The mechanisms, or `any`.
+        #[arg(value_name = "MECHANISM|any", required = true)]
+        mechanisms: Vec<OnlyBy>,
+    },
+    /// Forget that an account has bound its logins to the TLS channel, so that weaker ways are open to it again.
+    RatchetReset {
+        /// Its address.
+        address: String,
+    },
 }
 
 /// How a password is given, and for which mechanisms it may be used.
@@ -78,14 +117,10 @@ pub struct PasswordArguments {
     /// Read the password from the first line of standard input instead of asking at the terminal.
     #[arg(long)]
     pub password_stdin: bool,
-    /// Allow a mechanism that needs the password itself to be kept (sealed with a key file): cram-md5.
+    /// Allow a mechanism that needs the password kept, or what is as good as it, sealed with a key file:
+    /// cram-md5, digest-md5, ntlm.
     #[arg(long, value_name = "MECHANISM", value_parser = mechanism)]
     pub allow: Vec<Mechanism>,
-}
-
-fn mechanism(name: &str) -> Result<Mechanism, String> {
-    Mechanism::from_name(name)
-        .ok_or_else(|| "not a mechanism that is known; CRAM-MD5 is what can be allowed".into())
 }
 
 impl PasswordArguments {
@@ -102,27 +137,21 @@ impl std::convert::From<AccountError> for Failure {
 }
 
 pub(super) fn run(arguments: &AccountArguments, config: Option<&Path>, console: &mut Console<'_>) -> Outcome {
-    let directory = place::accounts(&place::load(config)?.configuration)?;
+    let configuration = place::load(config)?.configuration;
+    let desk = Desk { directory: place::accounts(&configuration)?, configuration };
+    let directory = &desk.directory;
     match &arguments.command {
         AccountCommand::Add { address, password, sends_as } => {
-            let secret = password.read()?;
-            let mut new = NewAccount::new(address, secret, gatepost_mta::event::now());
+            let mut new = NewAccount::new(address, password.read()?, gatepost_mta::event::now());
             new.allow.clone_from(&password.allow);
+            new.realm = Some(desk.realm());
             new.sends_as.clone_from(sends_as);
             let account = directory.add(&new)?;
             done(console, &account, "added")
         }
-        AccountCommand::Passwd { address, password } => {
-            // Nobody types a new password twice to hear then that there is no such account.
-            directory.show(address)?;
-            let allow = (!password.allow.is_empty()).then(|| password.allow.clone());
-            let secret = password.read()?;
-            let changed = gatepost_mta::event::now();
-            directory.set_password(address, &PasswordChange { password: secret, allow, changed })?;
-            done(console, &directory.show(address)?, "has a new password")
-        }
-        AccountCommand::List => list(&directory, console),
-        AccountCommand::Show { address } => show(&directory.show(address)?, console),
+        AccountCommand::Passwd { address, password } => passwd(&desk, (address, password), console),
+        AccountCommand::List => list(directory, console),
+        AccountCommand::Show { address } => show::run(&desk, address, console),
         AccountCommand::Suspend { address } => {
             directory.suspend(address)?;
             done(console, &directory.show(address)?, "is suspended")
@@ -136,7 +165,69 @@ pub(super) fn run(arguments: &AccountArguments, config: Option<&Path>, console: 
             directory.remove(address)?;
             done(console, &account, "removed")
         }
+        AccountCommand::Import(import) => import::run(&desk, import, console),
+        AccountCommand::Device(device) => device::run(&desk, device, console),
+        AccountCommand::OauthOne(oauth) => oauth_one::run(&desk, oauth, console),
+        AccountCommand::Certificate(certificate) => certificate::run(&desk, certificate, console),
+        AccountCommand::OnlyBy { address, mechanisms } => {
+            directory.set_only_by(address, &OnlyBy::all(mechanisms)?)?;
+            let account = directory.show(address)?;
+            let what = match account.only_by() {
+                [] => "may log in by any mechanism that is offered".to_owned(),
+                some => format!("may log in by {} only", names(some.iter())),
+            };
+            done(console, &account, &what)
+        }
+        AccountCommand::RatchetReset { address } => ratchet_reset(directory, address, console),
     }
+}
+
+/// The account may be one of another source: what is remembered of it is here.
+fn ratchet_reset(directory: &Embedded, address: &str, console: &mut Console<'_>) -> Outcome {
+    let forgotten = directory.reset_ratchet(address)?;
+    if forgotten == 0 {
+        directory.show(address)?;
+    }
+    match console.format {
+        Format::People => console.line(format!("{address} may log in without channel binding again"))?,
+        Format::Machines => console.json(&json!({ "address": address, "forgotten": forgotten }))?,
+    }
+    Ok(Status::Done)
+}
+
+/// What the commands work with.
+struct Desk {
+    directory: Embedded,
+    configuration: Configuration,
+}
+
+impl Desk {
+    /// The realm that DIGEST-MD5 is offered with.
+    fn realm(&self) -> String {
+        self.configuration.settings.rules.hostname.ascii().to_owned()
+    }
+
+    /// The mechanisms that are offered, to anybody.
+    fn offered(&self) -> &[Mechanism] {
+        &self.configuration.settings.rules.auth.mechanisms
+    }
+}
+
+fn passwd(
+    desk: &Desk,
+    (address, password): (&str, &PasswordArguments),
+    console: &mut Console<'_>,
+) -> Outcome {
+    // Nobody types a new password twice to hear then that there is no such account.
+    desk.directory.show(address)?;
+    let change = PasswordChange {
+        allow: (!password.allow.is_empty()).then(|| password.allow.clone()),
+        password: password.read()?,
+        realm: Some(desk.realm()),
+        changed: gatepost_mta::event::now(),
+    };
+    desk.directory.set_password(address, &change)?;
+    done(console, &desk.directory.show(address)?, "has a new password")
 }
 
 fn done(console: &mut Console<'_>, account: &Account, what: &str) -> Outcome {
@@ -164,44 +255,11 @@ fn list(directory: &Embedded, console: &mut Console<'_>) -> Outcome {
             account.name().to_owned(),
             account.state().to_string(),
             joined(account.sends_as()),
-            names(
-                account.mechanisms().iter().filter(|it| it.strength() == gatepost_sasl::Strength::Challenge),
-            ),
+            names(account.mechanisms().iter().filter(|it| it.strength() == Strength::Challenge)),
         ]
     }));
     console.table(&rows)?;
     Ok(Status::Done)
-}
-
-fn show(account: &Account, console: &mut Console<'_>) -> Outcome {
-    if console.format == Format::Machines {
-        console.json(&as_json(account))?;
-        return Ok(Status::Done);
-    }
-    let mut sends_as = vec![account.name().to_owned()];
-    sends_as.extend(account.sends_as().iter().map(ToString::to_string));
-    for (name, value) in [
-        ("address", account.name().to_owned()),
-        ("state", account.state().to_string()),
-        ("sends as", sends_as.join(", ")),
-        ("mechanisms", names(account.mechanisms().iter())),
-        ("added", account.created().to_string()),
-        ("password set", account.password_changed().to_string()),
-    ] {
-        console.line(format!("{name:12}  {value}"))?;
-    }
-    Ok(Status::Done)
-}
-
-fn as_json(account: &Account) -> Value {
-    json!({
-        "address": account.name(),
-        "state": account.state().as_str(),
-        "sends-as": account.sends_as().iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "mechanisms": account.mechanisms().iter().map(|it| it.name()).collect::<Vec<_>>(),
-        "created": account.created().to_string(),
-        "password-changed": account.password_changed().to_string(),
-    })
 }
 
 fn joined(all: &[SendsAs]) -> String {

@@ -124,7 +124,7 @@ section! {
         /// Other mechanisms for clients of a network; of several, the smallest network counts.
         network: Named<Network, NetworkAuthOptions> = "{}";
         /// Whether an account that has logged in bound to its TLS channel (by a -PLUS mechanism) is refused weaker ways from
-        /// then on: who sits in between can then not talk its mail program into one. Passwords of devices are not held by it.
+        /// then on: who sits in between can then not talk its mail program into one. Each device's password counts by itself.
         ratchet: Setting<Ratchet> = "false";
         /// The realm that secrets for DIGEST-MD5 are made for; without it, `hostname`. Changing it makes them all worthless.
         realm: Option<Setting<String>>, r#""example.org""#;

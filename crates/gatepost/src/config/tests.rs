@@ -139,10 +139,7 @@ fn a_login_at_another_machine_is_under_tls_without_saying_so() {
     let settings = loaded.configuration.settings;
     assert_eq!(settings.rules.routes[0].tls, gatepost_policy::rules::TlsRule::Required);
     let login = &settings.logins["*"];
-    let right = match &login.credential {
-        gatepost_mta::settings::Credential::Password(password) => password.matches(b"pass word"),
-        _ => false,
-    };
+    let right = matches!(&login.credential, gatepost_mta::settings::Credential::Password(password) if password.matches(b"pass word"));
     assert!(right && login.username == "u", "{login:?}");
     assert!(login.mechanisms.contains(&gatepost_sasl::Mechanism::ScramSha256Plus));
     assert!(!login.mechanisms.contains(&gatepost_sasl::Mechanism::Ntlm));

@@ -23,6 +23,40 @@ fn a_session_is_told_in_sentences() {
             "192.0.2.1:4711 connected to listener mx",
         ),
         (
+            What::RecipientRefused {
+                sender: text("<>"),
+                recipient: text("bob@there.example"),
+                client: client().ip(),
+                rule: "relay.denied",
+                because: text("not ours"),
+                reply: text("550 5.7.1 No"),
+            },
+            "recipient <bob@there.example> (from <>) was refused: 550 5.7.1 No [relay.denied]; not ours",
+        ),
+        (
+            What::Queued {
+                principal: text("account ada"),
+                device: None,
+                sender: text("ada@here.example"),
+                recipients: vec![text("<a@b.example>"), text("<c@d.example>")],
+                count: 5,
+                size: 2048,
+                client: text("192.0.2.1"),
+            },
+            "queued on stable storage: from <ada@here.example> to <a@b.example>, <c@d.example> and 3 more, \
+             2 KiB, account ada answers for it",
+        ),
+    ];
+    for (what, want) in rows {
+        assert_eq!(told(what), want);
+    }
+}
+
+#[test]
+fn logins_are_told_in_sentences() {
+    let text = str::to_owned;
+    let rows = [
+        (
             What::LoginFailed {
                 client: client().ip(),
                 network: "stranger",
@@ -54,30 +88,6 @@ fn a_session_is_told_in_sentences() {
                 client: client().ip(),
             },
             "logged in as ada@here.example (device printer) with LOGIN",
-        ),
-        (
-            What::RecipientRefused {
-                sender: text("<>"),
-                recipient: text("bob@there.example"),
-                client: client().ip(),
-                rule: "relay.denied",
-                because: text("not ours"),
-                reply: text("550 5.7.1 No"),
-            },
-            "recipient <bob@there.example> (from <>) was refused: 550 5.7.1 No [relay.denied]; not ours",
-        ),
-        (
-            What::Queued {
-                principal: text("account ada"),
-                device: None,
-                sender: text("ada@here.example"),
-                recipients: vec![text("<a@b.example>"), text("<c@d.example>")],
-                count: 5,
-                size: 2048,
-                client: text("192.0.2.1"),
-            },
-            "queued on stable storage: from <ada@here.example> to <a@b.example>, <c@d.example> and 3 more, \
-             2 KiB, account ada answers for it",
         ),
     ];
     for (what, want) in rows {

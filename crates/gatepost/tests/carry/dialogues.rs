@@ -47,7 +47,7 @@ fn server(lists: &Path) -> Gatepost {
         .hostname("gatepost.example")
         .domain("example.org", &format!("{keys}\nrecipients = \"file:{}\"", mailboxes.display()))
         .account("ada@example.org", "secret", &[])
-        .auth("mechanisms = [\"PLAIN\", \"LOGIN\"]\nfailures-before-lockout = 1000")
+        .auth("mechanisms = [\"PLAIN\", \"LOGIN\"]\nfailures-before-lockout = 1000\ntarpit = \"0s\"")
         .start()
 }
 

@@ -11,7 +11,9 @@ const PASSWORD: &str = "correct horse";
 
 fn start() -> Gatepost {
     let plan = Plan::default().maildir("ours.example").account(ADA, PASSWORD, &[]);
-    plan.account("bob@ours.example", PASSWORD, &[]).auth("failures-before-lockout = 10").start()
+    plan.account("bob@ours.example", PASSWORD, &[])
+        .auth("failures-before-lockout = 10\ntarpit = \"0s\"")
+        .start()
 }
 
 async fn client_from(gatepost: &Gatepost, address: &str) -> std::io::Result<Client> {
@@ -38,8 +40,16 @@ async fn ten_failures_lock_their_network_out_and_no_other() -> std::io::Result<(
     }
     let mut client = client_from(&gatepost, "127.0.0.1").await?;
     client.say(&plain(ADA, PASSWORD), "454 4.7.0").await?;
-    client.say("AUTH LOGIN", "454 4.7.0").await?;
-    client.say("AUTH SCRAM-SHA-256", "454 4.7.0").await?;
+    // Whoever comes from here may be known, so a lockout begins when the account is named.
+    client.say("AUTH LOGIN", "334").await?;
+    client.say(&STANDARD.encode(ADA), "334").await?;
+    client.say(&STANDARD.encode(PASSWORD), "454 4.7.0").await?;
+    client
+        .say(
+            &format!("AUTH SCRAM-SHA-256 {}", STANDARD.encode(format!("n,,n={ADA},r=abcdefgh"))),
+            "454 4.7.0",
+        )
+        .await?;
     client.quit().await?;
     let mut client = client_from(&gatepost, "127.0.0.2").await?;
     client.say(&plain(ADA, PASSWORD), "235 2.7.0").await?;
@@ -92,7 +102,7 @@ async fn a_session_that_only_guesses_is_closed() -> std::io::Result<()> {
     let gatepost = Plan::default()
         .maildir("ours.example")
         .account(ADA, PASSWORD, &[])
-        .auth("failures-before-lockout = 1000")
+        .auth("failures-before-lockout = 1000\ntarpit = \"0s\"")
         .start();
     let mut client = client_from(&gatepost, "127.0.0.1").await?;
     let mut guesses = 0;

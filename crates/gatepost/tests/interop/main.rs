@@ -8,6 +8,8 @@
 mod rig;
 
 mod clients;
+mod external;
+mod fail2ban;
 mod guard;
 mod logins;
 mod noise;

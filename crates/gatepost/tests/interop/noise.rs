@@ -32,7 +32,8 @@ const CONNECTIONS: usize = 1000;
 
 fn start() -> Gatepost {
     let plan = Plan::default().maildir("ours.example").account(ADA, PASSWORD, &[]);
-    plan.auth("failures-before-lockout = 1000000\nallow-plaintext-without-tls = true").start()
+    plan.auth("failures-before-lockout = 1000000\ntarpit = \"0s\"\nallow-plaintext-without-tls = true")
+        .start()
 }
 
 /// What the server holds.

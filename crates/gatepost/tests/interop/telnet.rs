@@ -146,7 +146,8 @@ fn auth_line(lines: &[String]) -> Vec<&str> {
 #[tokio::test]
 async fn an_unknown_user_and_a_wrong_password_get_the_same_words() -> std::io::Result<()> {
     let auth = r#"mechanisms = ["SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN"]
-failures-before-lockout = 1000"#;
+failures-before-lockout = 1000
+tarpit = "0s""#;
     let plan = plan().auth(auth).account("cram@ours.example", PASSWORD, &["--allow", "cram-md5"]);
     let gatepost = plan.start();
     let mut heard = Vec::new();
@@ -209,7 +210,7 @@ async fn an_unknown_user_has_a_salt_that_stays() -> std::io::Result<()> {
 /// Clients that go wrong show their password in odd places: it is written down from none of them.
 #[tokio::test]
 async fn a_password_in_the_wrong_place_is_not_written_down() -> std::io::Result<()> {
-    let gatepost = plan().auth("failures-before-lockout = 1000").start();
+    let gatepost = plan().auth("failures-before-lockout = 1000\ntarpit = \"0s\"").start();
     let secret = "Xq9-planted-Zk4";
     let word = STANDARD.encode(secret);
     let plain = |text: &str| STANDARD.encode(text.replace("PASSWORD", secret).replace('|', "\0"));

@@ -29,6 +29,7 @@ pub(crate) struct Plan {
     auth: String,
     tls: String,
     hostname: Option<String>,
+    script: Option<String>,
     accounts: Vec<(String, String, Vec<String>)>,
 }
 
@@ -78,11 +79,22 @@ impl Plan {
         self
     }
 
+    /// A bash script that is run in the instance's folder before all else.
+    pub(crate) fn made(mut self, script: &str) -> Self {
+        self.script = Some(script.to_owned());
+        self
+    }
+
     /// Writes the configuration, makes the accounts, starts the server and waits until it listens.
     pub(crate) fn start(self) -> Gatepost {
         let dir = tempfile::tempdir().expect("a folder of our own");
         let authority = Authority::new().expect("an authority");
         let (certificate, key) = write_identity(&authority, dir.path());
+        if let Some(script) = &self.script {
+            let mut command = Command::new("bash");
+            let output = command.args(["-c", script]).current_dir(dir.path()).output().expect("running bash");
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
         let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).expect("writing a file");
         write("ca.pem", authority.certificate());
         let tls = format!("certificate = {certificate:?}\nprivate-key = {key:?}\n{}", self.tls);

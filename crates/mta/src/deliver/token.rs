@@ -184,8 +184,8 @@ impl Tokens {
         }
     }
 
-    /// The next hop has refused this token at `now`: it is used no more, and the next login fetches another one. Where a young
-    /// token is refused the source is left alone for a while: tokens will not get better by asking at once.
+    /// The next hop has refused this token at `now`: it is used no more, and the next login fetches another one. Where that
+    /// is refused while it is young, the source is left alone for a while: tokens will not get better by asking at once.
     pub fn refused(&self, token: &Secret, now: Instant) {
         let mut kept = self.kept();
         let Some(refused) = kept.token.take_if(|kept| kept.secret == *token) else { return };
@@ -194,7 +194,10 @@ impl Tokens {
             return;
         }
         kept.refusals = kept.refusals.saturating_add(1);
-        kept.leave_alone(now, &TokenError::Unusable("the next hop refuses new tokens"));
+        // The first one may have been taken back: another is worth a try at once.
+        if kept.refusals > 1 {
+            kept.leave_alone(now, &TokenError::Unusable("the next hop refuses new tokens"));
+        }
     }
 
     /// What kept a new refresh token from being written to its file, for an event: it is lost when the server ends.
@@ -241,7 +244,7 @@ impl Kept {
     }
 
     fn leave_alone(&mut self, now: Instant, error: &TokenError) {
-        let doublings = self.failures.max(self.refusals).saturating_sub(1).min(16);
+        let doublings = self.failures.max(self.refusals.saturating_sub(1)).saturating_sub(1).min(16);
         let until = now + BACK_OFF.0.saturating_mul(1 << doublings).min(BACK_OFF.1);
         // When the token at hand is over, waiting costs more than asking.
         let over = self.token.as_ref().map(|token| token.use_until).filter(|over| now < *over);

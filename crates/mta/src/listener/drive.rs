@@ -48,6 +48,13 @@ impl fmt::Display for Close {
     }
 }
 
+/// Whether the session knows that our life ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Untold,
+    Told,
+}
+
 /// Drives a session until it ends or wants TLS.
 pub(super) async fn drive<S: Spool, D: Directory>(
     session: &mut ServerSession<Receipt>,
@@ -69,6 +76,7 @@ async fn run<S: Spool, D: Directory>(
 ) -> io::Result<Ended> {
     let mut octets = Vec::with_capacity(READ);
     let mut hung_up = false;
+    let mut ending = Ending::Untold;
     loop {
         match session.step() {
             Step::Write(reply) => {
@@ -87,6 +95,11 @@ async fn run<S: Spool, D: Directory>(
             Step::Close => {
                 stream.shutdown().await?;
                 return Ok(Ended::Closed(Close::Ours));
+            }
+            // Our life may have ended while the desk decided, or while a reply was held back.
+            Step::Idle if ending == Ending::Untold && life.phase() != Phase::Running => {
+                ending = Ending::Told;
+                session.shut_down();
             }
             Step::Idle => hung_up = wait(session, stream, &mut octets, life).await?,
         }
@@ -120,7 +133,7 @@ async fn wait<R: fmt::Display>(
             Ok(Err(cause)) => return Err(cause),
             Err(_elapsed) => session.expire(Instant::now()),
         },
-        () = life.reached(Phase::Draining), if running => session.shut_down(),
+        () = life.reached(Phase::Draining), if running => {}
     }
     Ok(false)
 }

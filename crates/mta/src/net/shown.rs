@@ -111,11 +111,11 @@ impl Authorities {
 fn emails(certificate: &CertificateDer<'_>) -> Vec<String> {
     let Ok((_rest, parsed)) = x509_parser::parse_x509_certificate(certificate) else { return Vec::new() };
     let Ok(Some(names)) = parsed.subject_alternative_name() else { return Vec::new() };
-    let emails = names.value.general_names.iter().filter_map(|name| match name {
-        GeneralName::RFC822Name(email) => Some((*email).to_owned()),
-        _other => None,
-    });
-    emails.take(ADDRESSES_MOST).collect()
+    let email = |name: &GeneralName<'_>| {
+        let GeneralName::RFC822Name(email) = name else { return None };
+        Some((*email).to_owned())
+    };
+    names.value.general_names.iter().filter_map(email).take(ADDRESSES_MOST).collect()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gatepost_directory::{
-    Directories, Embedded as Accounts, EmbeddedSettings as AccountsSettings, NewAccount,
+    Directories, Directory, Embedded as Accounts, EmbeddedSettings as AccountsSettings, NewAccount,
 };
 use gatepost_mail::{
     Body, Domain, Ending, Envelope, ForwardPath, International, Octets, Principal, Recipient, ReversePath,
@@ -39,9 +39,9 @@ pub(crate) const OURS: &str = "ours.example";
 pub(crate) const ADA: (&str, &str) = ("ada@ours.example", "correct horse");
 
 /// A running server.
-pub(crate) struct Instance {
+pub(crate) struct Instance<D = Directories> {
     pub(crate) dir: TempDir,
-    pub(crate) server: Server<Queue, Directories>,
+    pub(crate) server: Server<Queue, D>,
     pub(crate) queue: Arc<Queue>,
     events: watch::Receiver<usize>,
     told: Arc<Mutex<Vec<Event>>>,
@@ -206,20 +206,23 @@ impl Instance {
 
     /// A server on a folder that may have been another's before.
     pub(crate) fn start_in(dir: TempDir, change: impl FnOnce(&mut Settings)) -> Self {
+        let accounts = Accounts::open(&dir.path().join("accounts"), AccountsSettings::default()).unwrap();
+        // It is there already in a folder of another's.
+        let _ = accounts.add(&NewAccount::new(ADA.0, Secret::new(ADA.1), now()));
+        Self::start_on(dir, Arc::new(Directories::embedded(Arc::new(accounts))), change)
+    }
+}
+
+impl<D: Directory> Instance<D> {
+    /// A server with a directory of the test's own.
+    pub(crate) fn start_on(dir: TempDir, directory: Arc<D>, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = settings(dir.path());
         change(&mut settings);
         let (queue, _recovery) =
             Queue::open(&dir.path().join("queue"), QueueSettings::default(), now()).unwrap();
-        let accounts = Accounts::open(&dir.path().join("accounts"), AccountsSettings::default()).unwrap();
-        // It is there already in a folder of another's.
-        let _ = accounts.add(&NewAccount::new(ADA.0, Secret::new(ADA.1), now()));
         let queue = Arc::new(queue);
         let (events, mut heard) = Events::channel();
-        let parts = Parts {
-            spool: queue.clone(),
-            directory: Arc::new(Directories::embedded(Arc::new(accounts))),
-            events,
-        };
+        let parts = Parts { spool: queue.clone(), directory, events };
         let server = Server::start(settings, parts).unwrap();
         let told = Arc::new(Mutex::new(Vec::new()));
         let (count, events) = watch::channel(0);

@@ -11,6 +11,7 @@ mod exchangers;
 mod fairness;
 mod first_light;
 mod instance;
+mod logins;
 mod next_host;
 mod operations;
 mod reports;

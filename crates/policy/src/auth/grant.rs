@@ -28,7 +28,7 @@ pub struct GrantFacts<'a> {
     pub now: Timestamp,
     /// What the operator restricted the account to; empty means nothing.
     pub only_by: &'a [Mechanism],
-    /// Since when the account has bound its logins to the TLS channel.
+    /// Since when logins with this password have been bound to the TLS channel: the device's, where it is one.
     pub bound_since: Option<Timestamp>,
     /// The device whose password was used, if it was one.
     pub device: Option<DeviceFacts<'a>>,
@@ -52,7 +52,7 @@ pub struct DeviceFacts<'a> {
 /// A device that has ended, or is not where it should be, hears what a wrong password hears: whoever has stolen its password learns
 /// nothing. Whoever took too weak a way hears that, since the person must change something in the mail program.
 ///
-/// The ratchet does not hold for devices: each has a password of its own, which the account's never went with.
+/// The ratchet holds for each password by itself: a telephone that binds does not shut the printer out.
 pub fn grant(facts: &GrantFacts<'_>, rules: &Rules) -> Verdict<Decision> {
     let name = facts.mechanism.name();
     if let Some(device) = &facts.device
@@ -68,8 +68,8 @@ pub fn grant(facts: &GrantFacts<'_>, rules: &Rules) -> Verdict<Decision> {
     }
     let bound = facts.mechanism.strength() == Strength::BoundProof;
     match (rules.auth.ratchet, facts.bound_since) {
-        (Ratchet::On, Some(since)) if !bound && facts.device.is_none() => {
-            let because = format!("the account binds its logins to TLS since {since}; {name} does not");
+        (Ratchet::On, Some(since)) if !bound => {
+            let because = format!("logins with this password are bound to TLS since {since}; {name} is not");
             Verdict::refuse(RATCHET, table::BINDING_WANTED, because)
         }
         (Ratchet::On | Ratchet::Off, _) => Verdict::permit(GRANTED, name),

@@ -2,7 +2,7 @@
 
 use gatepost_mail::Domain;
 use gatepost_mail::reply::table;
-use gatepost_sasl::{Mechanism, nearest};
+use gatepost_sasl::{Mechanism, nearest_all};
 
 use super::{OfferFacts, listed, offered};
 use crate::Rules;
@@ -10,14 +10,11 @@ use crate::verdict::{Decision, Rule, Verdict};
 
 const NOT_OFFERED: Rule = Rule::named("auth.not-offered");
 
-/// Most mechanisms that a refusal calls the nearest ones.
-const NEAREST: usize = 3;
-
 /// The refusal of a mechanism that is not offered, or that nobody knows: it names those that were most likely meant, else all that
 /// are offered.
 pub fn unknown(name: &str, facts: &OfferFacts<'_>, rules: &Rules) -> Verdict<Decision> {
     let offered = offered(facts, rules);
-    let near = nearest_ones(name, &offered);
+    let near = nearest_all(name, &offered);
     let (lead, named) = if near.is_empty() { ("these are", offered) } else { ("the nearest are", near) };
     let names: Vec<&str> = named.iter().map(|mechanism| mechanism.name()).collect();
     let reply = if names.is_empty() {
@@ -27,16 +24,6 @@ pub fn unknown(name: &str, facts: &OfferFacts<'_>, rules: &Rules) -> Verdict<Dec
         table::UNKNOWN_MECHANISM.with_text(text)
     };
     Verdict::refuse(NOT_OFFERED, reply, "not in the list for this listener, network and channel")
-}
-
-fn nearest_ones(name: &str, offered: &[Mechanism]) -> Vec<Mechanism> {
-    let mut left = offered.to_vec();
-    let next = || {
-        let found = nearest(name, &left)?;
-        left.retain(|mechanism| *mechanism != found);
-        Some(found)
-    };
-    std::iter::from_fn(next).take(NEAREST).collect()
 }
 
 /// The login name of a client that names user and domain apart (NTLM).

@@ -97,7 +97,7 @@ fn an_unknown_mechanism_is_answered_with_the_nearest_or_with_all() {
         vec![Mechanism::ScramSha256, Mechanism::CramMd5, Mechanism::DigestMd5, Mechanism::Plain];
     let says = |name: &str, facts| unknown(name, facts, &rules).reply.unwrap().to_string();
     let lead = "504 5.5.4 This mechanism is not offered; ";
-    assert_eq!(says("MD5", &SUBMISSION), format!("{lead}the nearest are: DIGEST-MD5 CRAM-MD5"));
+    assert_eq!(says("MD5", &SUBMISSION), format!("{lead}the nearest are: CRAM-MD5 DIGEST-MD5"));
     assert_eq!(says("SCRAM-SHA256", &SUBMISSION), format!("{lead}the nearest are: SCRAM-SHA-256"));
     assert_eq!(
         says("KERBEROS_V4", &SUBMISSION),
@@ -171,8 +171,9 @@ fn a_login_is_used_where_nothing_holds_it_back() {
     let bound = GrantFacts { bound_since: Some(Timestamp::from_micros(1)), ..granted(ScramSha256) };
     assert_eq!(says(&bound, &rules), ("auth.granted", None));
     rules.auth.ratchet = Ratchet::On;
-    assert_eq!(says(&bound, &rules), ("auth.ratchet", weak));
-    assert_eq!(says(&GrantFacts { device, ..bound }, &rules), ("auth.granted", None));
+    assert_eq!(says(&bound, &rules), ("auth.ratchet", weak.clone()));
+    assert_eq!(says(&GrantFacts { device, ..bound }, &rules), ("auth.ratchet", weak));
+    assert_eq!(says(&GrantFacts { device, bound_since: None, ..bound }, &rules), ("auth.granted", None));
     for mechanism in [ScramSha256Plus, External] {
         assert_eq!(says(&GrantFacts { mechanism, ..bound }, &rules), ("auth.granted", None));
     }

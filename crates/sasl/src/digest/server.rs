@@ -18,7 +18,8 @@ pub(crate) struct Setup {
     service: &'static str,
     nonce: String,
     realm: String,
-    host: String,
+    /// Names that a digest may be meant for.
+    hosts: Vec<String>,
 }
 
 /// What the client's response leaves behind.
@@ -39,8 +40,8 @@ impl Server {
 
     /// A server of another protocol: the RFC's example is of IMAP.
     pub(super) fn of_service(service: &'static str, context: ServerContext) -> Self {
-        let ServerContext { nonce, realm, host, .. } = context;
-        Self::Opening(Setup { service, nonce: nonce.as_str().to_owned(), realm, host })
+        let (hosts, nonce) = (context.names(), context.nonce.as_str().to_owned());
+        Self::Opening(Setup { service, nonce, realm: context.realm, hosts })
     }
 
     pub(crate) fn open(self, initial: Option<&[u8]>) -> Turn<Self> {
@@ -72,21 +73,21 @@ impl Server {
 
     pub(crate) fn answer(self, answer: Answer) -> Turn<Self> {
         let Self::Secret(response) = self else { return Turn::Failed(Failure::Misused) };
-        match answer {
-            Answer::Digest(Lookup::Found(secret)) if response.is_proved_by(&secret) => {
+        let Answer::Digest(found) = answer else { return answer.misfit() };
+        match found {
+            Lookup::Found(secret) if response.is_proved_by(&secret) => {
                 let proof = response.said().server_proof(&secret);
                 let challenge = [b"rspauth=".as_slice(), proof.expose()].concat();
                 Turn::Challenge(challenge, Self::Acknowledgement(response.identity))
             }
-            Answer::Digest(Lookup::Found(_)) => Turn::Failed(Failure::Rejected),
-            Answer::Digest(Lookup::Missing) => {
+            Lookup::Found(_) => Turn::Failed(Failure::Rejected),
+            Lookup::Missing => {
                 // Computed and compared all the same: an unknown user must cost the same time.
                 let nobody = DigestSecret::derive("", "", &Secret::new(""));
                 let _ = std::hint::black_box(response.is_proved_by(&nobody));
                 Turn::Failed(Failure::Rejected)
             }
-            Answer::Digest(Lookup::Unavailable) => Turn::Failed(Failure::Unavailable),
-            other => other.misfit(),
+            Lookup::Unavailable => Turn::Failed(Failure::Unavailable),
         }
     }
 }
@@ -152,8 +153,9 @@ impl Setup {
     fn is_ours(&self, uri: &[u8]) -> bool {
         let mut parts = uri.splitn(3, |octet| *octet == b'/');
         let service = parts.next().is_some_and(|part| part.eq_ignore_ascii_case(self.service.as_bytes()));
-        let host = parts.next().is_some_and(|part| part.eq_ignore_ascii_case(self.host.as_bytes()));
-        service && host && parts.next().is_none_or(|name| !name.is_empty())
+        let host = parts.next().unwrap_or_default();
+        let is_ours = self.hosts.iter().any(|ours| ours.as_bytes().eq_ignore_ascii_case(host));
+        service && is_ours && parts.next().is_none_or(|name| !name.is_empty())
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Setup {
 pub(crate) struct Request {
     /// Whom the client says it is.
     named: Option<String>,
+    /// Which of our names it calls us.
+    host: String,
     consumer: String,
     token: String,
     nonce: String,
@@ -41,8 +43,7 @@ pub(crate) struct Request {
 
 impl Server {
     pub(crate) fn new(context: ServerContext) -> Self {
-        let ServerContext { host, port, time, oauth_help, .. } = context;
-        Self::Message(Setup { here: Here { host, port }, time, help: oauth_help })
+        Self::Message(Setup { here: Here::new(&context), time: context.time, help: context.oauth_help })
     }
 
     pub(crate) fn open(self, initial: Option<&[u8]>) -> Turn<Self> {
@@ -67,12 +68,20 @@ impl Server {
     }
 
     pub(crate) fn answer(self, answer: Answer) -> Turn<Self> {
-        match (self, answer) {
-            (Self::Keys(setup, request), Answer::OauthOne(found)) => setup.judge(request, found),
-            (Self::Nonce(identity), Answer::Freshness(Freshness::New)) => Turn::Succeeded(identity),
-            (Self::Nonce(_), Answer::Freshness(Freshness::Used)) => Turn::Failed(Failure::Repeated),
-            (Self::Nonce(_), Answer::Freshness(Freshness::Unavailable)) => Turn::Failed(Failure::Unavailable),
-            (Self::Message(_) | Self::Keys(..) | Self::Nonce(_) | Self::Refused(_), other) => other.misfit(),
+        match self {
+            Self::Keys(setup, request) => {
+                let Answer::OauthOne(found) = answer else { return answer.misfit() };
+                setup.judge(request, found)
+            }
+            Self::Nonce(identity) => {
+                let Answer::Freshness(freshness) = answer else { return answer.misfit() };
+                match freshness {
+                    Freshness::New => Turn::Succeeded(identity),
+                    Freshness::Used => Turn::Failed(Failure::Repeated),
+                    Freshness::Unavailable => Turn::Failed(Failure::Unavailable),
+                }
+            }
+            Self::Message(_) | Self::Refused(_) => Turn::Failed(Failure::Misused),
         }
     }
 }
@@ -82,12 +91,13 @@ impl Setup {
     /// tells it nothing, and no secret is touched for a server that was not meant.
     fn read(&self, message: &[u8]) -> Result<Request, Failure> {
         let (named, pairs) = oauth::read(message).ok_or(Failure::Malformed)?;
-        if pairs.get("host").is_none() || pairs.get("port").is_none() || !is_plain_request(&pairs) {
+        let host = pairs.get("host").ok_or(Failure::Malformed)?;
+        if pairs.get("port").is_none() || !is_plain_request(&pairs) {
             return Err(Failure::Malformed);
         }
         let named = named.map(|name| client_name(name.as_bytes())).transpose()?;
         let credentials = pairs.get("auth").ok_or(Failure::Malformed)?;
-        let request = Request::read(named, credentials).ok_or(Failure::Malformed)?;
+        let request = Request::read(named, host, credentials).ok_or(Failure::Malformed)?;
         self.here.check(&pairs)?;
         if self.time.abs_diff(request.timestamp) > limits::OAUTH_ONE_WINDOW_SECONDS {
             return Err(Failure::Repeated);
@@ -102,7 +112,7 @@ impl Setup {
             Lookup::Missing => (nobody(), false),
             Lookup::Unavailable => return Turn::Failed(Failure::Unavailable),
         };
-        let is_signed = request.is_signed_by(&keys, &self.here);
+        let is_signed = request.is_signed_by(&keys, self.here.port());
         if !(is_signed && is_known && request.is_of(&keys.user)) {
             let refusal = Dialect::Standard.refusal(TokenFault::Invalid, &self.help);
             return Turn::Challenge(refusal, Server::Refused(TokenFault::Invalid));
@@ -131,7 +141,7 @@ fn nobody() -> OauthOneKeys {
 
 impl Request {
     /// Reads `OAuth` credentials (RFC 5849 section 3.5.1). No parameter may be there twice.
-    fn read(named: Option<String>, credentials: &str) -> Option<Self> {
+    fn read(named: Option<String>, host: &str, credentials: &str) -> Option<Self> {
         let (scheme, list) = credentials.split_once([' ', '\t', '\r', '\n'])?;
         if !scheme.eq_ignore_ascii_case("OAuth") {
             return None;
@@ -158,13 +168,24 @@ impl Request {
         let consumer = word("oauth_consumer_key", limits::NAME_OCTETS_MOST)?;
         let token = word("oauth_token", limits::NAME_OCTETS_MOST)?;
         let nonce = word("oauth_nonce", limits::PEER_NONCE_OCTETS_MOST)?;
-        is_version.then_some(Self { named, consumer, token, nonce, timestamp, method, signature, parameters })
+        let host = host.to_owned();
+        is_version.then_some(Self {
+            named,
+            host,
+            consumer,
+            token,
+            nonce,
+            timestamp,
+            method,
+            signature,
+            parameters,
+        })
     }
 
-    fn is_signed_by(&self, keys: &OauthOneKeys, here: &Here) -> bool {
+    fn is_signed_by(&self, keys: &OauthOneKeys, port: u16) -> bool {
         // Both are computed, so that the time does not say which was meant.
         let signed = Scheme::ALL.map(|scheme| {
-            let base = base_string("POST", &scheme.root(&here.host, here.port), &self.parameters);
+            let base = base_string("POST", &scheme.root(&self.host, port), &self.parameters);
             self.method.sign(&base, keys) == self.signature
         });
         signed.contains(&true)

@@ -14,7 +14,21 @@ pub(super) fn to(request: &Request, desk: &Desk) -> Answer {
         ("POST", "/token" | "/introspect") if !is_client(request) => refused(401, "invalid_client"),
         ("POST", "/token") => token(request, desk),
         ("POST", "/introspect") => found(&introspection(request, desk)),
+        ("GET", path) => match path.strip_prefix(TOKEN_INFO) {
+            Some(token) => token_info(token, desk),
+            None => refused(404, "not_found"),
+        },
         _ => refused(404, "not_found"),
+    }
+}
+
+/// What tells anybody about a token whose octets follow: what there was before RFC 7662, and what Dovecot asks.
+const TOKEN_INFO: &str = "/tokeninfo/";
+
+fn token_info(token: &str, desk: &Desk) -> Answer {
+    match desk.state().active(token) {
+        Some(claims) => found(claims),
+        None => refused(401, "invalid_token"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Dovecot: a message store behind LMTP, on a unix socket and over TCP; and the mechanisms that Postfix lacks.
 
+use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::{Foreground, NOBODY, await_listener, open_folder, owned_folder, program};
+use crate::issuer::Issuer;
 use crate::loopback::Neighbourhood;
 use crate::maildir::Maildir;
 use crate::patience::{PATIENCE, until};
@@ -29,7 +31,7 @@ impl Dovecot {
     ///
     /// When Dovecot is not here, may not be started by this user, or does not listen in time.
     pub async fn store() -> io::Result<Self> {
-        Self::start("", ANYBODY).await
+        Self::start("", ANYBODY, None).await
     }
 
     /// Knows one account, and proves it by PLAIN, LOGIN, CRAM-MD5, DIGEST-MD5, SCRAM-SHA-1 and SCRAM-SHA-256
@@ -40,11 +42,24 @@ impl Dovecot {
     ///
     /// As for [`Dovecot::store`].
     pub async fn account(user: &str, password: &str) -> io::Result<Self> {
-        Self::start(&format!("{user}:{{PLAIN}}{password}:{NOBODY}:{NOBODY}::/nonexistent\n"), WHO_IS_WRITTEN)
-            .await
+        Self::start(
+            &format!("{user}:{{PLAIN}}{password}:{NOBODY}:{NOBODY}::/nonexistent\n"),
+            WHO_IS_WRITTEN,
+            None,
+        )
+        .await
     }
 
-    async fn start(accounts: &str, users: &str) -> io::Result<Self> {
+    /// Knows whoever shows a token that this issuer knows, by OAUTHBEARER and XOAUTH2.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Dovecot::store`].
+    pub async fn tokens_of(issuer: &Issuer) -> io::Result<Self> {
+        Self::start("", ANYBODY, Some(issuer)).await
+    }
+
+    async fn start(accounts: &str, users: &str, issuer: Option<&Issuer>) -> io::Result<Self> {
         let folder = open_folder()?;
         let address = Neighbourhood::new().free_port(1)?;
         owned_folder(folder.path(), "mail", NOBODY)?;
@@ -53,7 +68,18 @@ impl Dovecot {
         }
         let configuration = folder.path().join("dovecot.conf");
         std::fs::write(folder.path().join("accounts"), accounts)?;
-        std::fs::write(&configuration, text(folder.path(), address, users))?;
+        let mut written = text(folder.path(), address, users);
+        if let Some(issuer) = issuer {
+            let oauth = folder.path().join("oauth2.conf");
+            let info = format!("tokeninfo_url = {}/tokeninfo/\nusername_attribute = email\n", issuer.url());
+            std::fs::write(&oauth, info)?;
+            let _ = writeln!(
+                written,
+                "passdb {{\n  driver = oauth2\n  mechanisms = oauthbearer xoauth2\n  args = {}\n}}",
+                oauth.display()
+            );
+        }
+        std::fs::write(&configuration, written)?;
         let mut dovecot = Self { server: None, folder, address };
         dovecot.revive().await?;
         Ok(dovecot)
@@ -147,7 +173,7 @@ listen = {ip}
 auth_username_chars =
 mail_location = maildir:{at}/mail/%u
 mail_save_crlf = no
-auth_mechanisms = plain login cram-md5 digest-md5 scram-sha-1 scram-sha-256
+auth_mechanisms = plain login cram-md5 digest-md5 scram-sha-1 scram-sha-256 oauthbearer xoauth2
 disable_plaintext_auth = no
 auth_failure_delay = 0
 passdb {{

@@ -11,25 +11,29 @@ fn a_secret_comes_back_for_its_account_and_key_only() {
     let [folder, other] = [(); 2].map(|()| TempDir::new().unwrap());
     let keys = Keys::load(folder.path()).unwrap();
     let secret = Secret::new("tan staaf");
-    let sealed = keys.seal(ADA, &secret).unwrap();
-    assert_eq!(keys.open(ADA, sealed.clone()), Some(secret.clone()));
-    assert_eq!(Keys::load(folder.path()).unwrap().open(ADA, sealed.clone()), Some(secret.clone()));
-    assert_eq!(keys.open("bob@gatepost.example", sealed.clone()), None);
-    assert_eq!(Keys::load(other.path()).unwrap().open(ADA, sealed.clone()), None);
-    let again = keys.seal(ADA, &secret).unwrap();
-    assert_ne!(again.as_octets(), sealed.as_octets(), "the same secret twice is not seen to be the same");
+    let sealed = keys.seal("cram-md5", ADA, &secret).unwrap();
+    assert_eq!(keys.open("cram-md5", ADA, sealed.clone()), Some(secret.clone()));
+    assert_eq!(
+        Keys::load(folder.path()).unwrap().open("cram-md5", ADA, sealed.clone()),
+        Some(secret.clone())
+    );
+    assert_eq!(keys.open("cram-md5", "bob@gatepost.example", sealed.clone()), None);
+    assert_eq!(Keys::load(other.path()).unwrap().open("cram-md5", ADA, sealed.clone()), None);
+    assert_eq!(keys.open("ntlm", ADA, sealed.clone()), None, "each purpose has its own seal");
+    let again = keys.seal("cram-md5", ADA, &secret).unwrap();
+    assert_ne!(again.0, sealed.0, "the same secret twice is not seen to be the same");
 }
 
 #[test]
 fn every_changed_or_missing_octet_is_seen() {
     let folder = TempDir::new().unwrap();
     let keys = Keys::load(folder.path()).unwrap();
-    let sealed = keys.seal(ADA, &Secret::new("tan staaf")).unwrap();
+    let sealed = keys.seal("cram-md5", ADA, &Secret::new("tan staaf")).unwrap();
     for at in 0..sealed.0.len() {
         let mut changed = sealed.clone();
         changed.0[at] ^= 1;
-        assert_eq!(keys.open(ADA, changed), None, "octet {at}");
-        assert_eq!(keys.open(ADA, Sealed(sealed.0[..at].to_vec())), None, "cut at {at}");
+        assert_eq!(keys.open("cram-md5", ADA, changed), None, "octet {at}");
+        assert_eq!(keys.open("cram-md5", ADA, Sealed(sealed.0[..at].to_vec())), None, "cut at {at}");
     }
 }
 
@@ -65,5 +69,5 @@ fn a_key_that_was_not_finished_is_made_anew() {
     fs::write(folder.path().join("sealing.new"), "AAAA").unwrap();
     let keys = Keys::load(folder.path()).unwrap();
     assert!(!folder.path().join("sealing.new").exists());
-    assert!(keys.open("", keys.decoy_sealed.clone()).is_some());
+    assert!(keys.open("", "", keys.decoy_sealed.clone()).is_some());
 }

@@ -141,15 +141,17 @@ fn check_served(
     if list.place.is_none() || served.contains(&mechanism.value) {
         return;
     }
-    let source = match mechanism.value {
-        Mechanism::Oauthbearer | Mechanism::Xoauth2 => "kind = \"oauth\"",
-        Mechanism::Gssapi => "kind = \"kerberos\"",
-        _ => "kind = \"embedded\"",
+    let kind = if matches!(mechanism.value, Mechanism::Oauthbearer | Mechanism::Xoauth2) {
+        "oauth"
+    } else if mechanism.value == Mechanism::Gssapi {
+        "kerberos"
+    } else {
+        "embedded"
     };
     resolving.note(
         Fault::error(format!("no source of accounts can serve {}", mechanism.value.name()))
             .at(mechanism.place.clone(), "nobody could ever log in with it")
-            .mend(format!("add `[auth.source.NAME]` with `{source}`, or remove it")),
+            .mend(format!("add `[auth.source.NAME]` with `kind = \"{kind}\"`, or remove it")),
     );
 }
 

@@ -89,6 +89,9 @@ async fn a_refused_token_is_not_used_again_and_a_young_one_slows_us_down() {
     tokens.refused(&first, later);
     assert!(tokens.token(later).await.unwrap() == second);
     tokens.refused(&second, later);
+    let replaced = tokens.token(later).await.unwrap();
+    assert!(second != replaced, "the first may have been taken back");
+    tokens.refused(&replaced, later);
     let error = tokens.token(later + SECOND).await.unwrap_err();
     assert!(matches!(error, TokenError::Waiting { .. }), "{error}");
     let third = tokens.token(later + 2 * SECOND).await.unwrap();

@@ -20,10 +20,10 @@ impl<S: Spool, D: Directory> Desk<S, D> {
         if let Some(user) = self.claimed(&question) {
             self.admit(&mut going.claim, Some(user)).await?;
         }
-        match question {
-            ServerQuestion::Gss(question) => Ok(Answer::Gss(self.ask_kerberos(going, question).await)),
-            question => Ok(self.look_up(question).await),
+        if let ServerQuestion::Gss(question) = question {
+            return Ok(Answer::Gss(self.ask_kerberos(going, question).await));
         }
+        Ok(self.look_up(question).await)
     }
 
     /// The login name that a question is about.
