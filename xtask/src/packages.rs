@@ -52,8 +52,8 @@ const PACKAGES: &[&str] = &[
 /// For machines that have no Node.js of their own.
 const NODE: &[&str] = &["nodejs", "npm"];
 
-/// Clients that are no Debian packages: npm's, with their exact versions.
-const NPM: &[&str] = &["nodemailer@7.0.13"];
+/// Clients and servers that are no Debian packages: npm's, with their exact versions.
+const NPM: &[&str] = &["nodemailer@7.0.13", "oidc-provider@8.8.1"];
 
 /// What the unpacked Exim links to.
 const EXIM_NEEDS: &[&str] = &[

@@ -13,7 +13,7 @@
 //! | a dialogue as a file | [`dialogue`] |
 //! | certificates, good and bad | [`Authority`] |
 //! | an OAuth issuer that signs, rotates, stalls and dies | [`Issuer`] |
-//! | Postfix, Exim, Dovecot, PostgreSQL, MariaDB, slapd, a Kerberos KDC | [`peers`] |
+//! | Postfix, Exim, Dovecot, PostgreSQL, MariaDB, slapd, a Kerberos KDC, oidc-provider | [`peers`] |
 //! | messages as people send them, compared | [`corpus`], [`Maildir`] |
 //! | a line that is cut, stalls or garbles | [`Fault`], [`FaultProxy`] |
 //!
