@@ -14,4 +14,5 @@ mod noise;
 mod relay;
 mod senders;
 mod signals;
+mod sources;
 mod telnet;
