@@ -8,6 +8,7 @@
 mod rig;
 
 mod clients;
+mod directories;
 mod guard;
 mod logins;
 mod noise;
