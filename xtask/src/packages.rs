@@ -12,6 +12,7 @@ use crate::{Outcome, repository};
 const PACKAGES: &[&str] = &[
     "apache2-utils",
     "curl",
+    "cyrus-clients",
     "db5.3-util",
     "dovecot-core",
     "dovecot-lmtpd",
@@ -23,6 +24,7 @@ const PACKAGES: &[&str] = &[
     "libio-socket-ssl-perl",
     "libnet-dns-perl",
     "libnet-ssleay-perl",
+    "libsasl2-modules",
     "mariadb-server",
     "msmtp",
     "nmap",
@@ -38,6 +40,12 @@ const PACKAGES: &[&str] = &[
     "telnet",
     "whois",
 ];
+
+/// For machines that have no Node.js of their own.
+const NODE: &[&str] = &["nodejs", "npm"];
+
+/// Clients that are no Debian packages: npm's, with their exact versions.
+const NPM: &[&str] = &["nodemailer@7.0.13"];
 
 /// What the unpacked Exim links to.
 const EXIM_NEEDS: &[&str] = &[
@@ -77,12 +85,13 @@ pub(crate) fn peers() -> PathBuf {
 ///
 /// Names what is missing when this user may not install it.
 pub(crate) fn bring() -> Outcome {
-    let wanted = PACKAGES.iter().chain(EXIM_NEEDS);
+    let node: &[&str] = if succeeds(Command::new("npm").arg("--version")) { &[] } else { NODE };
+    let wanted = PACKAGES.iter().chain(EXIM_NEEDS).chain(node);
     let missing: Vec<&str> = wanted.copied().filter(|package| !is_installed(package)).collect();
     let exim = peers().join("exim/usr/sbin/exim4");
     let user = !succeeds(Command::new("id").arg(EXIM_USER));
     if missing.is_empty() && exim.exists() && !user {
-        return Ok(());
+        return bring_npm();
     }
     may_install(&missing)?;
     apt(&["update", "-q"])?;
@@ -93,7 +102,28 @@ pub(crate) fn bring() -> Outcome {
     if user {
         add_user()?;
     }
-    if exim.exists() { Ok(()) } else { unpack_exim() }
+    if !exim.exists() {
+        unpack_exim()?;
+    }
+    bring_npm()
+}
+
+/// Into a folder of their own beside the other programs; their install scripts are not run.
+fn bring_npm() -> Outcome {
+    let folder = peers().join("npm");
+    let mark = folder.join("brought");
+    if std::fs::read_to_string(&mark).is_ok_and(|brought| brought == NPM.join(" ")) {
+        return Ok(());
+    }
+    std::fs::create_dir_all(&folder).map_err(|cause| format!("{}: {cause}", folder.display()))?;
+    println!("test: installing {}", NPM.join(" "));
+    let mut command = Command::new("npm");
+    command
+        .args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--no-save", "--prefix", "."])
+        .args(NPM);
+    command.current_dir(&folder).stdin(std::process::Stdio::null()).stdout(std::io::stderr());
+    repository::run("npm install", &mut command)?;
+    std::fs::write(&mark, NPM.join(" ")).map_err(|cause| format!("{}: {cause}", mark.display()))
 }
 
 fn is_installed(package: &str) -> bool {

@@ -264,19 +264,19 @@ async fn nt_hash<D: Directory>(directory: &D) {
 async fn certificates<D: Directory>(directory: &D) {
     use Vouched::{ByAuthority, Not};
     let [ada, bob, gone] = ["ada@gatepost.example", "bob@gatepost.example", "gone@gatepost.example"];
-    let rows: [(&str, [u8; 32], &[&str], Vouched, Option<&str>); 9] = [
-        ("by fingerprint", FINGERPRINT, &[], Not, Some(ada)),
-        ("whatever it says of itself", FINGERPRINT, &[bob], Not, Some(ada)),
-        ("a stranger's", [8; 32], &[], ByAuthority, None),
-        ("an address that anybody can write", [8; 32], &[ada], Not, None),
-        ("an address that is vouched for", [8; 32], &["Bob@Gatepost.example"], ByAuthority, Some(bob)),
-        ("one account in two spellings", [8; 32], &[bob, "BOB@gatepost.example"], ByAuthority, Some(bob)),
-        ("one account and a stranger", [8; 32], &["x@there.example", bob], ByAuthority, Some(bob)),
-        ("two accounts", [8; 32], &[ada, bob], ByAuthority, None),
-        ("one that may not log in", [8; 32], &[gone], ByAuthority, None),
+    let rows = [
+        ("by fingerprint", FINGERPRINT, vec![], Not, Some(ada)),
+        ("whatever it says of itself", FINGERPRINT, vec![bob], Not, Some(ada)),
+        ("a stranger's", [8; 32], vec![], ByAuthority, None),
+        ("an address that anybody can write", [8; 32], vec![ada], Not, None),
+        ("an address that is vouched for", [8; 32], vec!["Bob@Gatepost.example"], ByAuthority, Some(bob)),
+        ("one account in two spellings", [8; 32], vec![bob, "BOB@gatepost.example"], ByAuthority, Some(bob)),
+        ("one account and a stranger", [8; 32], vec!["x@there.example", bob], ByAuthority, Some(bob)),
+        ("two accounts", [8; 32], vec![ada, bob], ByAuthority, None),
+        ("one that may not log in", [8; 32], vec![gone], ByAuthority, None),
     ];
     for (name, fingerprint, emails, vouched, want) in rows {
-        let emails = emails.iter().map(|&email| email.to_owned()).collect();
+        let emails = emails.into_iter().map(str::to_owned).collect();
         let certificate = ClientCertificate { fingerprint, emails, vouched };
         assert_eq!(known(directory.certificate_user(&certificate).await).as_deref(), want, "{name}");
     }

@@ -140,7 +140,7 @@ pub struct OauthOneNonce<'a> {
 pub struct LoginNote {
     /// Whose: [`Account::name`].
     pub account: String,
-    /// Which device's password was used, where it was one.
+    /// The label of the device whose password was used, where it was one.
     pub device: Option<String>,
     /// From where.
     pub network: Network,

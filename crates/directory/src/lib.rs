@@ -74,7 +74,10 @@ pub use embedded::{
     AccountError, Embedded, EmbeddedSettings, ImportRun, Imported, ImportedAccount, ImportedForm,
     KnownCertificate, NewDevice, NotTaken, OauthOneLabel, PasswordLoad, PasswordThreads,
 };
-pub use helper::{GssSession, Helper};
+pub use helper::{
+    GssClient, GssCredential, GssSession, Helper, HelperBounds, HelperKind, HelperPlace, HelperSettings,
+    PamUser,
+};
 pub use ldap::{Flavour, Ldap, LdapSettings, LdapTls, ProvedBy};
 pub use oauth::Oauth;
 pub use placeholders::{Placeholder, Template, TemplateError};

@@ -46,6 +46,20 @@ pub const DATABASE_WAIT_WRITING: Duration = Duration::from_secs(5);
 /// Addresses and domains that one account may send as besides its own.
 pub const SENDS_AS_MOST: usize = 1_000;
 
+/// Helper processes of one source at a time, unless the settings say otherwise: each is a process of a few MiB, most of it
+/// shared.
+pub const HELPERS_MOST: usize = 32;
+
+/// How long a helper may take for one password, unless the settings say otherwise. PAM may ask a slow directory.
+pub const HELPER_PASSWORD_TIME: Duration = Duration::from_secs(30);
+
+/// How long a helper may take for one answer about Kerberos, unless the settings say otherwise: the library itself gives up on
+/// a silent KDC after some ten seconds.
+pub const HELPER_ANSWER_TIME: Duration = Duration::from_secs(20);
+
+/// The longest frame to or from a helper, in octets: a token with a large ticket in it.
+pub const HELPER_FRAME_OCTETS_MOST: usize = 32 * 1024;
+
 /// Connections to one source on the network, at most. Look-ups take a millisecond; more connections would only move the queue
 /// into the server.
 pub const SOURCE_CONNECTIONS: usize = 8;

@@ -37,8 +37,9 @@ pub fn text(fields: &Fields, name: &str) -> String {
 pub fn mood(fields: &Fields) -> Mood {
     match text(fields, "event").as_str() {
         "queued" | "delivered" | "finished" | "logged-in" | "listening" | "reloaded" => Mood::Good,
-        "turned-away" | "handshake-failed" | "login-failed" | "sender-refused" | "recipient-refused"
-        | "content-refused" | "failed" | "reload-refused" | "trouble" | "events-lost" => Mood::Bad,
+        "alarm" | "turned-away" | "handshake-failed" | "login-failed" | "sender-refused"
+        | "recipient-refused" | "content-refused" | "failed" | "reload-refused" | "trouble"
+        | "events-lost" => Mood::Bad,
         _ => Mood::Plain,
     }
 }
@@ -55,8 +56,9 @@ pub fn sentence(fields: &Fields) -> String {
         }
         "encrypted" => format!("the channel is encrypted: {} with {}", get("version"), get("cipher")),
         "handshake-failed" => format!("the TLS handshake failed: {}", get("cause")),
-        "logged-in" => format!("logged in as {} with {}", get("account"), get("mechanism")),
+        "logged-in" => format!("logged in as {}{} with {}", get("account"), device(fields), get("mechanism")),
         "login-failed" => login_failed(fields),
+        "alarm" => alarm(fields),
         "sender-refused" => format!("sender {} was refused{}", path(&get("sender")), refused(fields)),
         "recipient-refused" => format!(
             "recipient {} (from {}) was refused{}",
@@ -114,11 +116,40 @@ fn after_the_session(event: &str, fields: &Fields) -> String {
 
 fn login_failed(fields: &Fields) -> String {
     let get = |name: &str| text(fields, name);
-    let user = match get("user") {
+    let from = match get("client") {
+        client if client.is_empty() => String::new(),
+        client => format!(" from {client}"),
+    };
+    format!("{} could not log in{from} with {}{}", who(fields), get("mechanism"), refused(fields))
+}
+
+/// Capitals, since it must not drown in what strangers do all day.
+fn alarm(fields: &Fields) -> String {
+    let get = |name: &str| text(fields, name);
+    format!(
+        "ALARM: the login of {} from {} with {}: {}{}; {}",
+        who(fields),
+        get("client"),
+        get("mechanism"),
+        get("cause"),
+        ruled(fields),
+        get("hint")
+    )
+}
+
+fn who(fields: &Fields) -> String {
+    match text(fields, "user") {
         user if user.is_empty() => "somebody".to_owned(),
         user => format!("\"{user}\""),
-    };
-    format!("{user} could not log in with {}: {}{}", get("mechanism"), get("reply"), ruled(fields))
+    }
+}
+
+/// By which device of an account.
+fn device(fields: &Fields) -> String {
+    match text(fields, "device") {
+        device if device.is_empty() => String::new(),
+        device => format!(" (device {device})"),
+    }
 }
 
 fn queued(fields: &Fields) -> String {
@@ -131,11 +162,12 @@ fn queued(fields: &Fields) -> String {
     };
     let size = fields.get("size").and_then(Value::as_u64).unwrap_or(0);
     format!(
-        "queued on stable storage: from {} to {}{more}, {}, {} answers for it",
+        "queued on stable storage: from {} to {}{more}, {}, {}{} answers for it",
         path(&get("sender")),
         get("recipients"),
         gatepost_mail::Octets(size),
-        get("principal")
+        get("principal"),
+        device(fields)
     )
 }
 

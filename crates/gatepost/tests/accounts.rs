@@ -30,9 +30,10 @@ fn json(site: &Site, arguments: &[&str]) -> io::Result<Value> {
 /// Why a mechanism works for Ada, or does not.
 fn reason(site: &Site, mechanism: &str) -> io::Result<(Value, Value)> {
     let shown = json(site, &["account", "show", ADA])?;
-    let logins = shown["logins"].as_array().cloned().unwrap_or_default();
-    let found = logins.into_iter().find(|one| one["mechanism"] == mechanism).unwrap_or_default();
-    Ok((found["reason"].clone(), found["mend"].clone()))
+    let logins = shown.get("logins").and_then(Value::as_array).cloned().unwrap_or_default();
+    let found = logins.into_iter().find(|one| one.get("mechanism").is_some_and(|name| name == mechanism));
+    let field = |name| found.as_ref().and_then(|one| one.get(name)).cloned().unwrap_or_default();
+    Ok((field("reason"), field("mend")))
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod report;
 mod site;
 mod source;
 pub mod submit;
+pub mod token;
 mod transact;
 
 use std::collections::HashMap;

@@ -78,23 +78,46 @@ pub enum What {
     LoggedIn {
         /// As whom.
         account: String,
+        /// With which device's own password, if it was one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        device: Option<String>,
         /// How.
         mechanism: &'static str,
         /// From where.
         client: IpAddr,
     },
-    /// Somebody did not.
+    /// Somebody did not. The order of the fields is stable too, with nothing made by the client before those that fail2ban
+    /// reads (packaging/fail2ban).
     LoginFailed {
-        /// The name given, where one was.
-        user: String,
-        /// How.
-        mechanism: String,
         /// From where.
         client: IpAddr,
+        /// `known` if the account normally comes from this network, else `stranger`.
+        network: &'static str,
         /// By which rule, or for which cause.
         rule: &'static str,
+        /// How.
+        mechanism: String,
+        /// The name given, where one was.
+        user: String,
+        /// The facts that counted.
+        because: String,
         /// What it was told.
         reply: String,
+    },
+    /// Somebody may be between a client and us: to be looked at now.
+    Alarm {
+        /// The client whose login showed it.
+        client: IpAddr,
+        /// By which rule.
+        rule: &'static str,
+        /// How it logged in.
+        mechanism: &'static str,
+        /// The name given, where one was.
+        user: String,
+        /// What was seen.
+        cause: String,
+        /// What to do.
+        hint: &'static str,
     },
     /// A sender was refused.
     SenderRefused {
@@ -146,6 +169,9 @@ pub enum What {
     Queued {
         /// Who answers for it.
         principal: String,
+        /// By which device of the account it came, if by one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        device: Option<String>,
         /// Of which sender.
         sender: String,
         /// For whom; at most the first ten.

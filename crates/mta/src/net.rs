@@ -2,6 +2,7 @@
 
 pub mod dial;
 pub mod resolve;
+mod shown;
 pub mod stream;
 pub mod tls;
 pub mod verify;

@@ -1,10 +1,13 @@
 //! What every session and every delivery shares.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use gatepost_directory::GssClient;
 use gatepost_policy::Rules;
 
+use crate::deliver::token::Tokens;
 use crate::event::Events;
 use crate::ids::SessionIds;
 use crate::lifetime::{Life, Tasks};
@@ -23,6 +26,12 @@ pub struct Current {
     pub acceptor: Option<Acceptor>,
     /// Offers TLS.
     pub connector: Connector,
+    /// The same for routes whose login is a client certificate, by the name of the login.
+    pub identities: BTreeMap<String, Connector>,
+    /// Tokens of routes whose login is one, by the name of the login.
+    pub tokens: BTreeMap<String, Tokens>,
+    /// Tickets, likewise.
+    pub tickets: BTreeMap<String, GssClient>,
     /// The limits of sessions with clients.
     pub session_limits: Arc<gatepost_smtp::Limits>,
     /// Asks names.

@@ -1,14 +1,17 @@
 //! The server: everything started, reloaded, and ended.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use gatepost_directory::Directory;
+use gatepost_directory::{Directory, GssClient};
+use gatepost_fetch::{Fetcher, FetcherError, Patience};
 use gatepost_spool::Spool;
 
 use crate::deliver;
+use crate::deliver::token::Tokens;
 use crate::event::{Events, What};
 use crate::ids::SessionIds;
 use crate::lifetime::{Phase, Reins, Tasks};
@@ -16,7 +19,7 @@ use crate::listener::{self, BindError, Bound};
 use crate::net::resolve::Resolver;
 use crate::net::tls::{Acceptor, Connector, TlsError};
 use crate::office::{Current, Office};
-use crate::settings::Settings;
+use crate::settings::{Credential, RouteLogin, Settings};
 
 /// Why the server cannot start, or not go on with new settings.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +31,9 @@ pub enum StartError {
     /// Certificate, key or trust cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Whom to trust over HTTPS cannot be read.
+    #[error("token issuers: {0}")]
+    Fetcher(#[from] FetcherError),
     /// The system's resolver configuration cannot be read.
     #[error("DNS: {0}; name servers in [dns] servers")]
     Dns(String),
@@ -135,7 +141,46 @@ fn make_current(settings: Settings) -> Result<Current, StartError> {
         None => None,
     };
     let connector = Connector::new(settings.trust.as_deref())?;
+    let identities = identities(&settings)?;
+    let (tokens, tickets) = (tokens(&settings)?, tickets(&settings));
     let resolver = Resolver::new(&settings.dns).map_err(|error| StartError::Dns(error.to_string()))?;
     let session_limits = Arc::new(listener::session_limits(&settings));
-    Ok(Current { settings, acceptor, connector, resolver, session_limits })
+    Ok(Current { settings, acceptor, connector, identities, tokens, tickets, resolver, session_limits })
+}
+
+/// What offers TLS for each login that is a client certificate.
+fn identities(settings: &Settings) -> Result<BTreeMap<String, Connector>, TlsError> {
+    let mut identities = BTreeMap::new();
+    for (name, login) in &settings.logins {
+        if let Credential::Certificate(files) = &login.credential {
+            identities.insert(name.clone(), Connector::showing(settings.trust.as_deref(), files)?);
+        }
+    }
+    Ok(identities)
+}
+
+/// The tokens of each login that is one. None is fetched before it is needed.
+fn tokens(settings: &Settings) -> Result<BTreeMap<String, Tokens>, FetcherError> {
+    let mut tokens = BTreeMap::new();
+    for (name, login) in &settings.logins {
+        if let Credential::Token(source) = &login.credential {
+            let fetcher = Fetcher::new(settings.trust.as_deref(), Patience::default())?;
+            tokens.insert(name.clone(), Tokens::new(source.clone(), fetcher));
+        }
+    }
+    Ok(tokens)
+}
+
+fn tickets(settings: &Settings) -> BTreeMap<String, GssClient> {
+    let client = |login: &RouteLogin| match &login.credential {
+        Credential::Ticket(ticket) => {
+            let ticket = ticket.clone();
+            Some(GssClient::new(ticket.place, ticket.bounds, ticket.credential))
+        }
+        Credential::Password(_)
+        | Credential::Token(_)
+        | Credential::OauthOne(_)
+        | Credential::Certificate(_) => None,
+    };
+    settings.logins.iter().filter_map(|(name, login)| Some((name.clone(), client(login)?))).collect()
 }

@@ -3,15 +3,18 @@
 //! What decides is in [`Rules`]. Both are made by the program from its configuration and never change; a
 //! reload hands in new ones.
 
+mod login;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use login::{Credential, RouteLogin, TicketSettings};
+
 use gatepost_policy::Rules;
 use gatepost_policy::rules::Service;
-use gatepost_sasl::Login;
 
 /// Everything the drivers are told.
 #[derive(Debug, Clone)]
@@ -27,7 +30,7 @@ pub struct Settings {
     /// Whom to ask.
     pub dns: DnsSettings,
     /// Logins at fixed next hops, by the name that [`gatepost_policy::rules::Route::login`] gives.
-    pub logins: BTreeMap<String, Login>,
+    pub logins: BTreeMap<String, RouteLogin>,
     /// Certificates that vouch for next hops where TLS is required, beside the system's: a PEM file.
     pub trust: Option<PathBuf>,
     /// The port at mail exchangers: 25, or another in a test.
@@ -65,6 +68,8 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// PEM.
     pub private_key: PathBuf,
+    /// PEM: who vouches for the certificates of clients. Without it only their fingerprints count.
+    pub client_authorities: Option<PathBuf>,
 }
 
 /// How long to wait for others (RFC 5321 section 4.5.3.2).

@@ -8,7 +8,7 @@ use crate::Rules;
 use crate::channel;
 use crate::connect::{self, ConnectFacts};
 use crate::fact::Fact;
-use crate::peer::{self, Peer, PeerFacts};
+use crate::peer::{self, Device, Peer, PeerFacts};
 use crate::relay::{self, RecipientFacts};
 use crate::route::{self, NextHop};
 use crate::rules::{Destination, Endpoint, Service};
@@ -74,8 +74,13 @@ pub fn explain(asked: &Hypothetical<'_>, rules: &Rules) -> Vec<Finding> {
 }
 
 fn sender(asked: &Hypothetical<'_>, peer: &Peer, rules: &Rules) -> Verdict<Decision> {
-    let facts =
-        SenderFacts { service: asked.service, peer, reverse_path: asked.reverse_path, owns: &asked.owns };
+    let facts = SenderFacts {
+        service: asked.service,
+        peer,
+        reverse_path: asked.reverse_path,
+        owns: &asked.owns,
+        device: &Fact::Known(Device::None),
+    };
     submission::sender(&facts, rules)
 }
 

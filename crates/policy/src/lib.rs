@@ -9,6 +9,7 @@
 //! | --- | --- | --- |
 //! | connect | [`connect::connect`] | is a place free |
 //! | EHLO, AUTH | [`auth::offered`], [`auth::attempt`] | which mechanisms, who is locked out |
+//! | AUTH, at its end | [`auth::grant`], [`auth::delay`] | may this login be used; how long a failure waits for its reply |
 //! | MAIL | [`peer::identify`], [`submission::sender`] | who is behind it, may they send as this |
 //! | RCPT | [`relay::recipient`] | may this recipient be taken |
 //! | RCPT, content | [`throttle::take`] | was enough sent for now |

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use gatepost_mail::{Mailbox, ReversePath};
 
@@ -25,6 +26,52 @@ impl fmt::Display for Peer {
             Self::Account(name) => write!(f, "account {name}"),
             Self::Machine(name) => write!(f, "machine {name}"),
             Self::Anonymous => f.write_str("nobody we know"),
+        }
+    }
+}
+
+/// The device by whose password an account has logged in: the account answers for what it sends, and it may do less.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Device {
+    /// None: the account's own password, or whatever else is proof for all of it.
+    None,
+    /// This one.
+    Named {
+        /// Its name within the account.
+        label: String,
+        /// What it may send as, as in [`includes`]; empty means all that the account may.
+        senders: BTreeSet<String>,
+        /// How many messages it may send in a day.
+        messages_per_day: Option<NonZeroU32>,
+    },
+    /// It was one that is there no more: revoked, or ended, since it logged in.
+    Gone,
+}
+
+impl Device {
+    /// Whether no list holds it back.
+    pub(crate) fn is_free(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Named { senders, .. } => senders.is_empty(),
+            Self::Gone => false,
+        }
+    }
+
+    /// Whether its list lets it use this mailbox; whether the account may is another question.
+    pub(crate) fn may_use(&self, mailbox: &Mailbox) -> bool {
+        match self {
+            Self::Named { senders, .. } => senders.is_empty() || includes(senders, mailbox),
+            Self::None | Self::Gone => self.is_free(),
+        }
+    }
+
+    /// Its name, where it is one.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        match self {
+            Self::Named { label, .. } => Some(label),
+            Self::None | Self::Gone => None,
         }
     }
 }

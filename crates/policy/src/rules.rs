@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub use gatepost_mail::Network;
 use gatepost_mail::{Domain, Mailbox, Octets};
-use gatepost_sasl::Mechanism;
+use gatepost_sasl::{Mechanism, NtlmVersions, OauthHelp};
 
 /// What a listener is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -109,14 +109,39 @@ pub enum RecipientRule {
 /// Rules about logging in.
 #[derive(Debug, Clone)]
 pub struct AuthRules {
-    /// Offered, in the order wanted.
+    /// Offered, in the order wanted, where no other list is for the listener or the client's network.
     pub mechanisms: Vec<Mechanism>,
+    /// Other lists, by the listener's name.
+    pub listeners: BTreeMap<String, Vec<Mechanism>>,
+    /// Other lists, for clients of a network. The smallest network counts.
+    pub networks: Vec<(Network, Vec<Mechanism>)>,
+    /// What the sources of accounts can serve: nothing else is offered, whatever the lists say.
+    pub served: BTreeSet<Mechanism>,
+    /// DIGEST-MD5's realm: changing it makes the secrets of that mechanism worthless.
+    pub realm: String,
+    /// What NTLM takes.
+    pub ntlm: NtlmVersions,
+    /// Where clients learn how to get a token.
+    pub oauth_help: OauthHelp,
     /// Whether PLAIN and LOGIN may be offered in the clear.
     pub plaintext_without_tls: PlaintextWithoutTls,
     /// How many failures lock a client network or an account out.
     pub failures_before_lockout: NonZeroU32,
     /// For how long, and over which time failures are counted.
     pub lockout: Duration,
+    /// The longest delay before the reply to a failure; none means no delay.
+    pub tarpit: Duration,
+    /// What an account that has bound its logins to the TLS channel may do from then on.
+    pub ratchet: Ratchet,
+}
+
+/// Whether logins of an account may become weaker again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ratchet {
+    /// They may.
+    Off,
+    /// An account that has logged in bound to its TLS channel is refused weaker ways from then on.
+    On,
 }
 
 /// Whether passwords may cross a channel that is not encrypted.

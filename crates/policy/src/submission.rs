@@ -6,7 +6,7 @@ use gatepost_mail::{Mailbox, ReversePath};
 
 use crate::Rules;
 use crate::fact::Fact;
-use crate::peer::{Peer, includes};
+use crate::peer::{Device, Peer, includes};
 use crate::rules::Service;
 use crate::verdict::{Decision, Rule, Verdict};
 
@@ -18,6 +18,8 @@ const NOT_OWNED: Rule = Rule::named("sender.not-owned");
 const UNKNOWN: Rule = Rule::named("sender.unknown");
 const OF_MACHINE: Rule = Rule::named("sender.machine");
 const NOT_OF_MACHINE: Rule = Rule::named("sender.not-of-machine");
+const DEVICE_GONE: Rule = Rule::named("sender.device-gone");
+const NOT_OF_DEVICE: Rule = Rule::named("sender.not-of-device");
 
 const AUTHOR_ANYONE: Rule = Rule::named("author.anyone");
 const AUTHOR_LOGIN_FIRST: Rule = Rule::named("author.login-first");
@@ -27,6 +29,7 @@ const AUTHOR_UNKNOWN: Rule = Rule::named("author.unknown");
 const AUTHOR_UNREADABLE: Rule = Rule::named("author.unreadable");
 const AUTHOR_OF_MACHINE: Rule = Rule::named("author.machine");
 const AUTHOR_NOT_OF_MACHINE: Rule = Rule::named("author.not-of-machine");
+const AUTHOR_NOT_OF_DEVICE: Rule = Rule::named("author.not-of-device");
 
 /// What is known at MAIL.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +42,8 @@ pub struct SenderFacts<'a> {
     pub reverse_path: &'a ReversePath,
     /// Whether the account may send as the reverse-path. Looked at for accounts with a sender that is not null.
     pub owns: &'a Fact<bool>,
+    /// The device of the account that has logged in, as of now.
+    pub device: &'a Fact<Device>,
 }
 
 /// Says whether a transaction with this sender may begin (RFC 6409 section 6.1, RFC 5321 section 3.3).
@@ -50,8 +55,28 @@ pub fn sender(facts: &SenderFacts<'_>, rules: &Rules) -> Verdict<Decision> {
         (Service::Submission, Peer::Anonymous) => {
             Verdict::refuse(LOGIN_FIRST, table::AUTH_FIRST, "nobody has logged in")
         }
-        (Service::Submission, Peer::Account(name)) => account_sender(name, facts),
+        (Service::Submission, Peer::Account(name)) => {
+            device_sender(facts).unwrap_or_else(|| account_sender(name, facts))
+        }
         (Service::Submission, Peer::Machine(name)) => machine_sender(name, facts.reverse_path, rules),
+    }
+}
+
+/// What a device may not do though its account may. A list leaves the null sender out, as with machines.
+fn device_sender(facts: &SenderFacts<'_>) -> Option<Verdict<Decision>> {
+    let path = facts.reverse_path;
+    match facts.device {
+        Fact::Known(Device::None) => None,
+        Fact::Known(Device::Gone) => {
+            let because = "the device that has logged in is there no more";
+            Some(Verdict::refuse(DEVICE_GONE, table::DEVICE_GONE, because))
+        }
+        Fact::Known(device @ Device::Named { label, .. }) => {
+            let may = path.mailbox().map_or(device.is_free(), |mailbox| device.may_use(mailbox));
+            let because = format!("{path} is not in the list of device {label}");
+            (!may).then(|| Verdict::refuse(NOT_OF_DEVICE, table::NOT_OF_DEVICE, because))
+        }
+        Fact::Unknown(why) => Some(Verdict::defer(UNKNOWN, table::UNKNOWN_FOR_NOW, why.clone())),
     }
 }
 
@@ -100,6 +125,8 @@ pub struct AuthorFacts<'a> {
     pub sender: &'a AddressField,
     /// The first of [`authors`] that the account may not send as, if any. Looked at for accounts.
     pub foreign: &'a Fact<Option<Mailbox>>,
+    /// The device of the account that has logged in, as it was at MAIL.
+    pub device: &'a Device,
 }
 
 /// The mailboxes in From and Sender: those for which the directory must be asked.
@@ -119,7 +146,8 @@ pub fn author(facts: &AuthorFacts<'_>, rules: &Rules) -> Verdict<Decision> {
             Verdict::refuse(AUTHOR_LOGIN_FIRST, table::AUTH_FIRST, "nobody has logged in")
         }
         (Service::Submission, Peer::Account(name)) => {
-            unreadable(facts).unwrap_or_else(|| account_author(name, facts))
+            let refusal = unreadable(facts).or_else(|| device_author(facts));
+            refusal.unwrap_or_else(|| account_author(name, facts))
         }
         (Service::Submission, Peer::Machine(name)) => {
             unreadable(facts).unwrap_or_else(|| machine_author(name, facts, rules))
@@ -138,6 +166,14 @@ fn unreadable(facts: &AuthorFacts<'_>) -> Option<Verdict<Decision>> {
         (AddressField::Mailboxes(_), AddressField::Missing | AddressField::Mailboxes(_)) => return None,
     };
     Some(Verdict::refuse(AUTHOR_UNREADABLE, table::BAD_HEADERS, because))
+}
+
+fn device_author(facts: &AuthorFacts<'_>) -> Option<Verdict<Decision>> {
+    let Device::Named { label, .. } = facts.device else { return None };
+    let named = authors(facts.from, facts.sender);
+    let foreign = named.into_iter().find(|mailbox| !facts.device.may_use(mailbox))?;
+    let because = format!("{foreign} is not in the list of device {label}");
+    Some(Verdict::refuse(AUTHOR_NOT_OF_DEVICE, table::NOT_YOUR_AUTHOR, because))
 }
 
 fn account_author(name: &str, facts: &AuthorFacts<'_>) -> Verdict<Decision> {

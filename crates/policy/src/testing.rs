@@ -5,12 +5,12 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use gatepost_mail::{Domain, Mailbox, Octets};
-use gatepost_sasl::Mechanism;
+use gatepost_sasl::{Mechanism, NtlmVersions, OauthHelp};
 
 use crate::Rules;
 use crate::rules::{
     AuthRules, DeliveryRules, Destination, Endpoint, HostedDomain, LimitRules, Machine, Network,
-    PlaintextWithoutTls, RecipientRule, TlsRule,
+    PlaintextWithoutTls, Ratchet, RecipientRule, TlsRule,
 };
 
 pub(crate) fn rules() -> Rules {
@@ -33,9 +33,24 @@ pub(crate) fn rules() -> Rules {
                 Mechanism::Plain,
                 Mechanism::Login,
             ],
+            listeners: BTreeMap::from([("devices".into(), vec![Mechanism::External, Mechanism::Login])]),
+            networks: vec![
+                (Network { address: [10, 0, 0, 0].into(), prefix: 8 }, vec![Mechanism::ScramSha256]),
+                (
+                    Network { address: [10, 0, 7, 0].into(), prefix: 24 },
+                    vec![Mechanism::CramMd5, Mechanism::Login, Mechanism::Gssapi],
+                ),
+            ],
+            // As with the embedded accounts.
+            served: Mechanism::ALL.into_iter().filter(|it| *it != Mechanism::Gssapi).collect(),
+            realm: "mail.ours.example".into(),
+            ntlm: NtlmVersions::Two,
+            oauth_help: OauthHelp::default(),
             plaintext_without_tls: PlaintextWithoutTls::Refused,
             failures_before_lockout: number(3),
             lockout: Duration::from_secs(900),
+            tarpit: Duration::from_secs(10),
+            ratchet: Ratchet::Off,
         },
         machines: vec![
             machine("scanner", "10.0.7.20", &["scanner@ours.example"]),

@@ -10,12 +10,14 @@ use gatepost_mail::Timestamp;
 use gatepost_mail::reply::table;
 
 use crate::Rules;
+use crate::peer::Device;
 use crate::verdict::{Decision, Rule, Verdict};
 
 const WITHIN: Rule = Rule::named("throttle.within");
 const ACCOUNT_MESSAGES: Rule = Rule::named("throttle.account-messages");
 const ACCOUNT_RECIPIENTS: Rule = Rule::named("throttle.account-recipients");
 const MACHINE_MESSAGES: Rule = Rule::named("throttle.machine-messages");
+const DEVICE_MESSAGES: Rule = Rule::named("throttle.device-messages");
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -62,6 +64,13 @@ impl Allowance {
     pub fn machine_messages(name: &str, rules: &Rules) -> Option<Self> {
         let machine = rules.machines.iter().find(|machine| machine.name == name)?;
         Some(Self { most: machine.messages_per_hour, period: HOUR, rule: MACHINE_MESSAGES })
+    }
+
+    /// Messages of one device of an account, beside those of the account; `None` if it has no limit of its own.
+    #[must_use]
+    pub fn device_messages(device: &Device) -> Option<Self> {
+        let Device::Named { messages_per_day, .. } = device else { return None };
+        messages_per_day.map(|most| Self { most, period: DAY, rule: DEVICE_MESSAGES })
     }
 
     /// How long one token takes to come back.

@@ -7,7 +7,7 @@ use md5::Md5;
 
 use crate::exchange::client::{ClientFailure, ClientTurn, Login};
 use crate::exchange::server::{Answer, Failure, Lookup, ServerContext, ServerQuestion, Turn, client_name};
-use crate::hash::hmac;
+use crate::hash::{hex, hmac};
 use crate::{Identity, Secret};
 
 /// An MD5 digest in hexadecimal digits.
@@ -59,21 +59,21 @@ impl Server {
         let Self::Secret { challenge, identity, digest } = self else {
             return Turn::Failed(Failure::Misused);
         };
-        match answer {
-            Answer::Cram(Lookup::Found(secret)) => {
+        let Answer::Cram(found) = answer else { return answer.misfit() };
+        match found {
+            Lookup::Found(secret) => {
                 if secret.proof(&challenge.0).matches(&digest) {
                     Turn::Succeeded(identity)
                 } else {
                     Turn::Failed(Failure::Rejected)
                 }
             }
-            Answer::Cram(Lookup::Missing) => {
+            Lookup::Missing => {
                 // Computed and compared all the same: an unknown user must cost the same time.
                 let _ = std::hint::black_box(proof(&Secret::new(""), &challenge.0).matches(&digest));
                 Turn::Failed(Failure::Rejected)
             }
-            Answer::Cram(Lookup::Unavailable) => Turn::Failed(Failure::Unavailable),
-            other => other.misfit(),
+            Lookup::Unavailable => Turn::Failed(Failure::Unavailable),
         }
     }
 }
@@ -122,9 +122,8 @@ impl Client {
     pub(crate) fn receive(self, challenge: &[u8]) -> ClientTurn<Self> {
         match self {
             Self::Challenge(login) => {
-                let proof = proof(&login.password(), challenge);
-                let digits: String = proof.expose().iter().map(|octet| format!("{octet:02x}")).collect();
-                let response = Secret::joined(&[login.username().as_bytes(), b" ", digits.as_bytes()]);
+                let digits = hex(&proof(&login.password(), challenge));
+                let response = Secret::joined(&[login.username().as_bytes(), b" ", digits.expose()]);
                 ClientTurn::Respond(response, Self::Said)
             }
             Self::Said => ClientTurn::Failed(ClientFailure::Unexpected),

@@ -4,8 +4,12 @@
 //! an ended exchange has no state left, so what was said cannot be said again.
 
 pub(crate) mod client;
+pub(crate) mod context;
+pub(crate) mod credentials;
 pub(crate) mod gss;
 pub(crate) mod server;
+
+use crate::prepare;
 
 /// Whom an exchange has proved, and for whom they want to act.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +21,12 @@ pub struct Identity {
 impl Identity {
     pub(crate) fn new(authentication: String, authorization: Option<String>) -> Self {
         Self { authentication, authorization }
+    }
+
+    /// The owner of a proof that is not a password, who wants to act for whom the client named where that is somebody else.
+    pub(crate) fn of_owner(owner: String, named: Option<String>) -> Self {
+        let key = prepare::account_key(&owner);
+        Self::new(owner, named.filter(|name| prepare::account_key(name) != key))
     }
 
     /// The same, by the name that the directory knows the user under.

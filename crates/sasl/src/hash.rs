@@ -142,6 +142,17 @@ pub(crate) fn md5(octets: &[u8]) -> Secret {
     Secret::new(md5::Md5::digest(octets).to_vec())
 }
 
+/// Octets in hexadecimal digits, small letters.
+pub(crate) fn hex(octets: &Secret) -> Secret {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or_default();
+    let mut digits = Vec::with_capacity(2 * octets.expose().len());
+    for octet in octets.expose() {
+        digits.extend_from_slice(&[digit(octet >> 4), digit(octet & 0x0f)]);
+    }
+    Secret::new(digits)
+}
+
 /// MD4 of a password in UTF-16, little end first.
 pub(crate) fn nt_hash(password: &Secret) -> Secret {
     let mut wide = Vec::with_capacity(2 * password.expose().len());

@@ -10,8 +10,16 @@
 //! | PLAIN | RFC 4616 | any password hash |
 //! | LOGIN | draft-murchison-sasl-login | any password hash |
 //! | CRAM-MD5 | RFC 2195 | the password itself ([`CramSecret`]) |
-//! | SCRAM-SHA-1, SCRAM-SHA-256 | RFC 5802, RFC 7677 | a [`ScramVerifier`] |
+//! | MD5 | none: CRAM-MD5 under a name of ours | the same |
+//! | DIGEST-MD5 | RFC 2831, `qop=auth` only | a [`DigestSecret`] of its realm |
+//! | NTLM | \[MS-NLMP\], \[MS-SMTPNTLM\] | an [`NtHash`] |
+//! | SCRAM-SHA-1, SCRAM-SHA-256, SCRAM-SHA-512 | RFC 5802, RFC 7677 | a [`ScramVerifier`] |
 //! | the same with `-PLUS` | and RFC 5929, RFC 9266 | and the TLS channel's [`ChannelBinding`] |
+//! | GSSAPI | RFC 4752 | a Kerberos library, which the driver asks ([`GssQuestion`]) |
+//! | OAUTHBEARER | RFC 7628 | somebody who knows tokens ([`TokenCheck`]) |
+//! | XOAUTH2 | Google's | the same |
+//! | OAUTH10A | RFC 7628, RFC 5849 | [`OauthOneKeys`], and which nonces were used ([`Freshness`]) |
+//! | EXTERNAL | RFC 4422 appendix A | whose a client certificate is |
 //!
 //! Nothing here shows a secret: [`Secret`] has no `Display`, its `Debug` says nothing, and it wipes itself when
 //! dropped. Comparisons of secrets take the same time wherever they differ.
@@ -78,14 +86,19 @@ mod bearer;
 mod binding;
 mod cram;
 mod digest;
+mod directives;
 mod exchange;
 mod external;
+mod gs2;
 mod gssapi;
 mod hash;
+mod json;
+mod latin;
 mod login;
 mod mechanism;
 mod nonce;
 mod ntlm;
+mod oauth;
 mod oauth_one;
 mod plain;
 mod scram;
@@ -96,15 +109,17 @@ mod verifier;
 mod tests;
 
 pub use binding::{BindingKind, ChannelBinding};
-pub use exchange::client::{ClientContext, ClientExchange, ClientFailure, ClientStep, Login, LoginError};
+pub use exchange::client::{ClientContext, ClientExchange, ClientFailure, ClientStep};
+pub use exchange::context::{NtlmVersions, OauthHelp, ServerContext};
+pub use exchange::credentials::{Login, LoginError};
 pub use exchange::gss::{GssAnswer, GssProgress, GssQuestion};
 pub use exchange::server::{
-    Answer, Failure, Freshness, Lookup, NtlmVersions, OauthHelp, PasswordCheck, ServerContext,
-    ServerExchange, ServerQuestion, ServerStep, TokenCheck, TokenFault,
+    Answer, Failure, Freshness, Lookup, PasswordCheck, ServerExchange, ServerQuestion, ServerStep,
+    TokenCheck, TokenFault,
 };
 pub use exchange::{Identity, PlusOffer};
 pub use hash::ScramHash;
-pub use mechanism::{Mechanism, Strength, nearest, strongest};
+pub use mechanism::{Mechanism, Strength, nearest, nearest_all, strongest};
 pub use nonce::Nonce;
 pub use secret::Secret;
 pub use verifier::{CramSecret, DigestSecret, NtHash, OauthOneKeys, ScramVerifier, VerifierError};

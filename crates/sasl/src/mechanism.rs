@@ -230,25 +230,37 @@ pub fn strongest(
         .max()
 }
 
-/// The mechanism among `offered` that somebody who wrote `name` most likely meant; for a refusal that helps.
-///
-/// A name that is part of a real one ("MD5", "SHA-256") leads to the best such; otherwise the fewest changed
-/// letters win, up to a third of the word.
+/// The mechanism among `offered` that somebody who wrote `name` most likely meant: the first of [`nearest_all`].
 #[must_use]
 pub fn nearest(name: &str, offered: &[Mechanism]) -> Option<Mechanism> {
+    nearest_all(name, offered).first().copied()
+}
+
+/// The mechanisms among `offered` that somebody who wrote `name` may have meant, the likeliest first; for a refusal that
+/// helps. At most [`limits::NEAREST_MOST`].
+///
+/// Names of which the word is a part ("MD5", "SHA-256") come first; where there is none, those of which at most a third
+/// of the word's letters differ. Among those the fewest changed letters win, then the better mechanism.
+#[must_use]
+pub fn nearest_all(name: &str, offered: &[Mechanism]) -> Vec<Mechanism> {
     let word = squeeze(name);
     if word.is_empty() || word.len() > limits::MECHANISM_NAME_OCTETS_MOST {
-        return None;
+        return Vec::new();
     }
-    let part = offered.iter().copied().filter(|mechanism| squeeze(mechanism.name()).contains(&word)).max();
-    part.or_else(|| {
-        offered
+    let likely = |is_likely: &dyn Fn(&str, usize) -> bool| {
+        let mut found: Vec<_> = offered
             .iter()
-            .map(|mechanism| (changes(&word, &squeeze(mechanism.name())), *mechanism))
-            .filter(|(changes, _)| *changes <= word.len().div_ceil(3))
-            .min_by_key(|(changes, mechanism)| (*changes, std::cmp::Reverse(*mechanism)))
-            .map(|(_, mechanism)| mechanism)
-    })
+            .map(|mechanism| (squeeze(mechanism.name()), *mechanism))
+            .map(|(other, mechanism)| (changes(&word, &other), mechanism, other))
+            .filter(|(changes, _, other)| is_likely(other, *changes))
+            .map(|(changes, mechanism, _)| (changes, std::cmp::Reverse(mechanism)))
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        found.into_iter().take(limits::NEAREST_MOST).map(|(_, mechanism)| mechanism.0).collect::<Vec<_>>()
+    };
+    let parts = likely(&|other, _| other.contains(&word));
+    if parts.is_empty() { likely(&|_, changes| changes <= word.len().div_ceil(3)) } else { parts }
 }
 
 /// Letters and digits only, as capitals: people leave out hyphens and write underscores.
@@ -277,7 +289,7 @@ fn changes(left: &str, right: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Mechanism, changes, nearest, strongest};
+    use super::{Mechanism, changes, nearest, nearest_all, strongest};
     use crate::{BindingKind, ChannelBinding};
 
     #[test]
@@ -286,7 +298,7 @@ mod tests {
             assert_eq!(Mechanism::from_name(mechanism.name()), Some(mechanism));
             assert_eq!(Mechanism::from_name(&mechanism.name().to_lowercase()), Some(mechanism));
         }
-        assert_eq!(Mechanism::from_name("MD5"), None);
+        assert_eq!(Mechanism::from_name("MD4"), None);
         assert!(Mechanism::ALL.is_sorted_by(|better, worse| better > worse));
         assert!(Mechanism::ALL.is_sorted_by_key(|mechanism| std::cmp::Reverse(mechanism.strength())));
     }
@@ -313,15 +325,18 @@ mod tests {
     #[test]
     fn the_nearest_name_is_what_was_meant() {
         let rows = [
-            ("MD5", Some(Mechanism::CramMd5)),
+            ("md-5", Some(Mechanism::Md5)),
             ("CRAM_MD5", Some(Mechanism::CramMd5)),
-            ("DIGEST-MD5", None),
+            ("DIGEST", Some(Mechanism::DigestMd5)),
+            ("DIGESTMD5", Some(Mechanism::DigestMd5)),
             ("PLAN", Some(Mechanism::Plain)),
             ("logon", Some(Mechanism::Login)),
-            ("SHA256", Some(Mechanism::ScramSha256Plus)),
-            ("SCRAM-SHA1", Some(Mechanism::ScramSha1Plus)),
+            ("SHA256", Some(Mechanism::ScramSha256)),
+            ("SCRAM-SHA1", Some(Mechanism::ScramSha1)),
+            ("SCRAM-SHA-256-PLUSS", Some(Mechanism::ScramSha256Plus)),
             ("SCRAM-SHA-265", Some(Mechanism::ScramSha256)),
-            ("GSSAPI", None),
+            ("GSS-SPNEGO", None),
+            ("OAUTH", Some(Mechanism::Xoauth2)),
             ("", None),
             ("--", None),
             (&"X".repeat(4_000), None),
@@ -330,6 +345,25 @@ mod tests {
             assert_eq!(nearest(name, &Mechanism::ALL), want, "{name}");
         }
         assert_eq!(nearest("SHA256", &[Mechanism::Plain]), None);
+    }
+
+    #[test]
+    fn the_nearest_names_come_best_first_and_are_few() {
+        use Mechanism::{CramMd5, DigestMd5, Login, Md5, Plain, ScramSha1, ScramSha256, ScramSha512};
+        let without_md5: Vec<_> = Mechanism::ALL.into_iter().filter(|mechanism| *mechanism != Md5).collect();
+        let rows: [(&str, &[Mechanism], &[Mechanism]); 8] = [
+            ("MD5", &without_md5, &[CramMd5, DigestMd5]),
+            ("MD5", &Mechanism::ALL, &[Md5, CramMd5, DigestMd5]),
+            ("MD5", &[Plain, DigestMd5], &[DigestMd5]),
+            ("MD5", &[Plain, Login], &[]),
+            ("SCRAM", &Mechanism::ALL, &[ScramSha1, ScramSha512, ScramSha256]),
+            ("PLAIM", &[Plain, Plain, Login], &[Plain]),
+            ("GSSAPI", &[Plain, Login], &[]),
+            ("", &Mechanism::ALL, &[]),
+        ];
+        for (name, offered, want) in rows {
+            assert_eq!(nearest_all(name, offered), want, "{name}");
+        }
     }
 
     #[test]

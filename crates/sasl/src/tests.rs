@@ -1,15 +1,20 @@
 //! Whole exchanges: published vectors, our server against our client, planted faults, noise.
 
+mod bearer;
+mod external;
 mod faults;
+mod gssapi;
 mod noise;
+mod ntlm;
+mod oauth_one;
 mod pairs;
 mod turns;
 mod vectors;
 
 use crate::{
     Answer, BindingKind, ChannelBinding, ClientContext, ClientExchange, ClientFailure, ClientStep,
-    CramSecret, Failure, Identity, Login, Lookup, Mechanism, Nonce, PasswordCheck, PlusOffer, ScramHash,
-    ScramVerifier, Secret, ServerContext, ServerExchange, ServerQuestion, ServerStep,
+    CramSecret, DigestSecret, Failure, Identity, Login, Lookup, Mechanism, Nonce, PasswordCheck, PlusOffer,
+    ScramHash, ScramVerifier, Secret, ServerContext, ServerExchange, ServerQuestion, ServerStep,
 };
 
 const USER: &str = "ada@gatepost.example";
@@ -18,13 +23,14 @@ const SALT: &[u8] = b"0123456789abcdef";
 const COST: u32 = crate::limits::ITERATIONS_LEAST;
 
 /// The mechanisms that prove a password and need nothing beside it; the others have tests of their own.
-const PASSWORDS: [Mechanism; 10] = [
+const PASSWORDS: [Mechanism; 11] = [
     Mechanism::ScramSha512Plus,
     Mechanism::ScramSha256Plus,
     Mechanism::ScramSha1Plus,
     Mechanism::ScramSha512,
     Mechanism::ScramSha256,
     Mechanism::ScramSha1,
+    Mechanism::DigestMd5,
     Mechanism::CramMd5,
     Mechanism::Md5,
     Mechanism::Plain,
@@ -52,6 +58,7 @@ impl Directory {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the other questions are not of passwords")]
     fn answer(&self, question: &ServerQuestion) -> Answer {
         match question {
             ServerQuestion::CheckPassword { user, password } => {
@@ -71,6 +78,10 @@ impl Directory {
                 Answer::Cram(Lookup::Found(CramSecret::new(Secret::new(self.password))))
             }
             ServerQuestion::CramSecret { .. } => Answer::Cram(Lookup::Missing),
+            ServerQuestion::DigestSecret { user, realm } if user == self.user => {
+                Answer::Digest(Lookup::Found(DigestSecret::derive(user, realm, &Secret::new(self.password))))
+            }
+            ServerQuestion::DigestSecret { .. } => Answer::Digest(Lookup::Missing),
             other => panic!("no mechanism of PASSWORDS asks this: {other:?}"),
         }
     }
@@ -163,4 +174,35 @@ fn talk(
         step = server.receive(Some(&response));
     }
     panic!("the exchange does not end");
+}
+
+/// What a server's step sends.
+#[track_caller]
+fn challenged(step: ServerStep) -> Vec<u8> {
+    match step {
+        ServerStep::Challenge(challenge) => challenge,
+        other @ (ServerStep::Ask(_) | ServerStep::Succeeded(_) | ServerStep::Failed(_)) => {
+            panic!("{other:?}")
+        }
+    }
+}
+
+/// What a client's step sends.
+#[track_caller]
+fn responded(step: ClientStep) -> Secret {
+    match step {
+        ClientStep::Respond(response) => response,
+        other @ (ClientStep::Ask(_) | ClientStep::Failed(_)) => panic!("{other:?}"),
+    }
+}
+
+/// Why a server's step ends it.
+#[track_caller]
+fn failure(step: ServerStep) -> Failure {
+    match step {
+        ServerStep::Failed(failure) => failure,
+        other @ (ServerStep::Ask(_) | ServerStep::Challenge(_) | ServerStep::Succeeded(_)) => {
+            panic!("{other:?}")
+        }
+    }
 }

@@ -259,10 +259,14 @@ impl DigestSecret {
     /// Its length in octets: an MD5 digest.
     pub const OCTETS: usize = 16;
 
-    /// The secret of a user and password as they were typed.
+    /// The secret of a user and password as they were typed. Each part goes in as ISO 8859-1 where it can, else in
+    /// UTF-8, as the RFC wants it whatever charset a client speaks.
     #[must_use]
     pub fn derive(user: &str, realm: &str, password: &Secret) -> Self {
-        let joined = Secret::joined(&[user.as_bytes(), b":", realm.as_bytes(), b":", password.expose()]);
+        let part = |text: &[u8]| crate::latin::encode(text).unwrap_or_else(|| Secret::new(text));
+        let (user, realm, password) =
+            (part(user.as_bytes()), part(realm.as_bytes()), part(password.expose()));
+        let joined = Secret::joined(&[user.expose(), b":", realm.expose(), b":", password.expose()]);
         Self(crate::hash::md5(joined.expose()))
     }
 

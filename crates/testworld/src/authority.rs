@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, date_time_ymd,
+    KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
@@ -54,7 +54,7 @@ impl Authority {
         &self.certificate
     }
 
-    /// A good certificate for these names; an IP address is a name too. A wrong name is one that the client
+    /// A good certificate for these names; an IP address is a name too, and so is an e-mail address. A wrong name is one that the client
     /// does not ask for.
     ///
     /// # Errors
@@ -94,8 +94,12 @@ impl Authority {
 }
 
 fn params(names: &[&str], years: (i32, i32), title: &str) -> io::Result<CertificateParams> {
-    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    let mut params = CertificateParams::new(names).map_err(io::Error::other)?;
+    let (people, hosts): (Vec<&str>, Vec<&str>) = names.iter().partition(|name| name.contains('@'));
+    let hosts: Vec<String> = hosts.into_iter().map(str::to_owned).collect();
+    let mut params = CertificateParams::new(hosts).map_err(io::Error::other)?;
+    for address in people {
+        params.subject_alt_names.push(SanType::Rfc822Name(address.try_into().map_err(io::Error::other)?));
+    }
     params.not_before = date_time_ymd(years.0, 1, 1);
     params.not_after = date_time_ymd(years.1, 1, 1);
     params.distinguished_name = DistinguishedName::new();

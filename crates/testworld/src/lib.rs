@@ -12,7 +12,8 @@
 //! | a client typed by hand | [`Client`] |
 //! | a dialogue as a file | [`dialogue`] |
 //! | certificates, good and bad | [`Authority`] |
-//! | Postfix, Exim, Dovecot, PostgreSQL, MariaDB, slapd | [`peers`] |
+//! | an OAuth issuer that signs, rotates, stalls and dies | [`Issuer`] |
+//! | Postfix, Exim, Dovecot, PostgreSQL, MariaDB, slapd, a Kerberos KDC | [`peers`] |
 //! | messages as people send them, compared | [`corpus`], [`Maildir`] |
 //! | a line that is cut, stalls or garbles | [`Fault`], [`FaultProxy`] |
 //!
@@ -41,6 +42,7 @@ pub mod corpus;
 pub mod dialogue;
 pub mod exchanger;
 pub mod fault;
+pub mod issuer;
 pub mod loopback;
 pub mod maildir;
 pub mod patience;
@@ -54,6 +56,7 @@ pub use authority::{Authority, Identity};
 pub use client::Client;
 pub use exchanger::{Exchanger, Message};
 pub use fault::{Direction, Fault, FaultProxy};
+pub use issuer::Issuer;
 pub use maildir::Maildir;
 pub use script::Script;
 pub use world::World;

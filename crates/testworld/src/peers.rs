@@ -15,17 +15,21 @@ use tempfile::TempDir;
 use crate::authority::Authority;
 use crate::patience::{PATIENCE, until};
 
+mod cyrus;
 mod dovecot;
 mod exim;
 mod group;
+mod kdc;
 mod load;
 mod mariadb;
 mod postfix;
 mod postgresql;
 pub mod slapd;
 
+pub use cyrus::CyrusSasl;
 pub use dovecot::Dovecot;
-pub use exim::Exim;
+pub use exim::{Exim, Logins as EximLogins};
+pub use kdc::Kdc;
 pub use load::{SmtpSink, smtp_source};
 pub use mariadb::Mariadb;
 pub use postfix::{Plan as PostfixPlan, Postfix};

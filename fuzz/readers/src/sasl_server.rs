@@ -1,12 +1,12 @@
 //! The server's side of a login: a client that says anything.
 
 use gatepost_sasl::{
-    Answer, Failure, Lookup, Mechanism, PasswordCheck, ScramHash, ScramVerifier, Secret, ServerExchange,
-    ServerQuestion, ServerStep,
+    Answer, Failure, Freshness, Lookup, Mechanism, NtHash, PasswordCheck, ScramHash, ScramVerifier, Secret,
+    ServerExchange, ServerQuestion, ServerStep, TokenCheck, TokenFault,
 };
 
 use crate::choices::Head;
-use crate::logins::{self, PASSWORD, USER};
+use crate::logins::{self, MECHANISMS, PASSWORD, TOKEN, USER};
 
 /// Steps of the longest exchange, with room.
 const MOST_STEPS: usize = 12;
@@ -18,7 +18,7 @@ const MOST_STEPS: usize = 12;
 /// If an exchange does not end, succeeds without the password, or is said to have been driven wrongly.
 pub fn sasl_server(octets: &[u8]) {
     let (head, food) = Head::split(octets);
-    let mechanism = head.pick(0, &Mechanism::ALL);
+    let mechanism = head.pick(0, &MECHANISMS);
     let mut lines = food.split(|octet| *octet == b'\n');
     let mut said: Vec<&[u8]> = Vec::new();
     let mut exchange = ServerExchange::begin(mechanism, logins::server_context());
@@ -37,7 +37,9 @@ pub fn sasl_server(octets: &[u8]) {
                 exchange.answer(answer)
             }
             ServerStep::Challenge(challenge) => {
-                assert!(challenge.iter().all(|octet| octet.is_ascii_graphic() || *octet == b' '));
+                let is_text = !matches!(mechanism, Mechanism::Ntlm | Mechanism::Gssapi);
+                let is_plain = challenge.iter().all(|octet| octet.is_ascii_graphic() || *octet == b' ');
+                assert!(is_plain || !is_text, "{mechanism:?}");
                 let Some(line) = lines.next() else { return };
                 said.push(line);
                 exchange.receive(Some(line))
@@ -58,7 +60,7 @@ pub fn sasl_server(octets: &[u8]) {
     unreachable!("{mechanism:?} does not end: {said:?}")
 }
 
-/// Whether the password was compared, and was right.
+/// Whether a password or a token was compared, and was right.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Right {
     NotAsked,
@@ -80,7 +82,33 @@ fn answer(question: &ServerQuestion) -> (Answer, Right) {
             (Answer::Cram(Lookup::Found(logins::cram_secret())), Right::NotAsked)
         }
         ServerQuestion::CramSecret { .. } => (Answer::Cram(Lookup::Missing), Right::NotAsked),
+        ServerQuestion::CheckToken { token, .. } if token.matches(TOKEN) => {
+            (Answer::Token(TokenCheck::Right { user: USER.to_owned() }), Right::Yes)
+        }
+        ServerQuestion::CheckToken { .. } => {
+            (Answer::Token(TokenCheck::Refused(TokenFault::Invalid)), Right::No)
+        }
+        ServerQuestion::DigestSecret { user, realm } => {
+            (Answer::Digest(of_user(user, || logins::digest_secret(realm))), Right::NotAsked)
+        }
+        ServerQuestion::NtHash { user, .. } => {
+            (Answer::Nt(of_user(user, || NtHash::derive(&Secret::new(PASSWORD)))), Right::NotAsked)
+        }
+        ServerQuestion::OauthOneKeys { consumer, token } => {
+            let keys = logins::oauth_one_keys();
+            let is_known = (consumer, token) == (&keys.consumer, &keys.token);
+            (Answer::OauthOne(if is_known { Lookup::Found(keys) } else { Lookup::Missing }), Right::NotAsked)
+        }
+        ServerQuestion::OauthOneNonce { .. } => (Answer::Freshness(Freshness::New), Right::NotAsked),
+        ServerQuestion::ClientCertificate { .. } | ServerQuestion::Principal { .. } => {
+            (Answer::User(Lookup::Found(USER.to_owned())), Right::Yes)
+        }
+        ServerQuestion::Gss(question) => (Answer::Gss(logins::library(question)), Right::NotAsked),
     }
+}
+
+fn of_user<T>(user: &str, secret: impl FnOnce() -> T) -> Lookup<T> {
+    if user == USER { Lookup::Found(secret()) } else { Lookup::Missing }
 }
 
 fn verifier(user: &str, hash: ScramHash) -> ScramVerifier {
@@ -91,20 +119,43 @@ fn verifier(user: &str, hash: ScramHash) -> ScramVerifier {
     }
 }
 
-/// Whether a success came by right: the password was shown, or what was said is what the real client says.
+/// Whether a success came by right: the secret was shown, or the proof that was said is what the real client says.
 fn earned(mechanism: Mechanism, right: Right, said: &[&[u8]]) -> bool {
+    let good = logins::talk(mechanism).to_server.concat();
+    let said = said.concat();
     match mechanism {
-        Mechanism::Plain | Mechanism::Login => right == Right::Yes,
+        Mechanism::Plain
+        | Mechanism::Login
+        | Mechanism::Oauthbearer
+        | Mechanism::Xoauth2
+        | Mechanism::External
+        | Mechanism::Gssapi => right == Right::Yes,
         // The name may be spelt in any way that is prepared to it, and the digest in capitals.
-        Mechanism::CramMd5 => logins::talk(mechanism)
-            .to_server
-            .concat()
+        Mechanism::CramMd5 | Mechanism::Md5 => good
             .rsplit(|octet| *octet == b' ')
             .next()
-            .is_some_and(|digest| said.concat().to_ascii_lowercase().ends_with(digest)),
+            .is_some_and(|digest| said.to_ascii_lowercase().ends_with(digest)),
+        // The proofs cover whatever counts, and may be spelt in many ways.
+        Mechanism::DigestMd5 => says_again(&good, "response=", &said),
+        Mechanism::Oauth10a => says_again(&good, "oauth_signature=\"", &said),
         Mechanism::ScramSha1
         | Mechanism::ScramSha256
+        | Mechanism::ScramSha512
         | Mechanism::ScramSha1Plus
-        | Mechanism::ScramSha256Plus => said.concat() == logins::talk(mechanism).to_server.concat(),
+        | Mechanism::ScramSha256Plus
+        | Mechanism::ScramSha512Plus => said == good,
+        // Names beside the proof are not covered by it.
+        Mechanism::Ntlm => {
+            let talk = logins::talk(mechanism);
+            let proof = talk.to_server.last().and_then(|message| logins::nt_proof(message));
+            proof.is_some_and(|proof| said.windows(proof.len()).any(|octets| octets == proof))
+        }
     }
+}
+
+/// Whether what stands behind `name` in the good message stands anywhere in what was said.
+fn says_again(good: &[u8], name: &str, said: &[u8]) -> bool {
+    let good = logins::plain(good);
+    let proof = good.split_once(name).map(|(_, proof)| proof.split([',', '"']).next().unwrap_or_default());
+    proof.is_some_and(|proof| !proof.is_empty() && logins::plain(said).contains(proof))
 }

@@ -111,6 +111,9 @@ impl Check {
     fn upgrade(&self, scratch: &mut Scratch) -> Result<(), StoreFault> {
         let name = &self.login.account;
         let before = self.store.credentials(name)?;
+        if before.iter().any(|(kind, _)| *kind == Kind::Password) {
+            return Ok(());
+        }
         let maker = Maker { keys: &self.keys, name, typed: &self.password };
         let none = Opted { kinds: Vec::new(), realm: None };
         let credentials = maker.all(&none, scratch)?;

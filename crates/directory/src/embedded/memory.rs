@@ -90,17 +90,17 @@ impl Embedded {
         self.store.use_nonce(nonce, oldest)
     }
 
-    /// Forgets that an account, or any of its devices, has bound its logins to their channels: weaker ways are open to it again until it does so again.
+    /// Forgets that an account, or any of its devices, has bound its logins to their channels: weaker ways are open to it again until it
+    /// does so again. Gives for how many login names that was known; the account may be one of another source.
     ///
     /// # Errors
     ///
-    /// [`AccountError::Store`].
-    pub fn reset_ratchet(&self, account: &str) -> Result<(), AccountError> {
+    /// [`AccountError::Unknown`] for what can be nobody's name, and [`AccountError::Store`].
+    pub fn reset_ratchet(&self, account: &str) -> Result<usize, AccountError> {
         let key = known_key(account)?;
         self.store.change(|change| {
-            let forget = "UPDATE login SET bound_since = NULL WHERE account = ?1";
-            change.0.execute(forget, [&key]).map_err(StoreFault::from)?;
-            Ok(())
+            let forget = "UPDATE login SET bound_since = NULL WHERE account = ?1 AND bound_since IS NOT NULL";
+            Ok(change.0.execute(forget, [&key]).map_err(StoreFault::from)?)
         })
     }
 }

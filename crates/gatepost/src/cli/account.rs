@@ -13,7 +13,7 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 use gatepost_directory::{Account, AccountError, Embedded, NewAccount, PasswordChange, SendsAs};
 use gatepost_sasl::{Mechanism, Secret, Strength};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::arguments::{OnlyBy, mechanism};
 use self::show::as_json;
@@ -178,12 +178,21 @@ pub(super) fn run(arguments: &AccountArguments, config: Option<&Path>, console: 
             };
             done(console, &account, &what)
         }
-        AccountCommand::RatchetReset { address } => {
-            let account = directory.show(address)?;
-            directory.reset_ratchet(account.name())?;
-            done(console, &directory.show(address)?, "may log in without channel binding again")
-        }
+        AccountCommand::RatchetReset { address } => ratchet_reset(directory, address, console),
     }
+}
+
+/// The account may be one of another source: what is remembered of it is here.
+fn ratchet_reset(directory: &Embedded, address: &str, console: &mut Console<'_>) -> Outcome {
+    let forgotten = directory.reset_ratchet(address)?;
+    if forgotten == 0 {
+        directory.show(address)?;
+    }
+    match console.format {
+        Format::People => console.line(format!("{address} may log in without channel binding again"))?,
+        Format::Machines => console.json(&json!({ "address": address, "forgotten": forgotten }))?,
+    }
+    Ok(Status::Done)
 }
 
 /// What the commands work with.

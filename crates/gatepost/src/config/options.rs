@@ -10,12 +10,13 @@ use std::num::{NonZeroU16, NonZeroU32};
 
 use gatepost_mail::{Domain, Mailbox};
 use gatepost_mta::settings::ListenerTls;
-use gatepost_policy::rules::{Network, Pattern, PlaintextWithoutTls, Service, TlsRule};
-use gatepost_sasl::Mechanism;
+use gatepost_policy::rules::{Network, Pattern, PlaintextWithoutTls, Ratchet, Service, TlsRule};
+use gatepost_sasl::{Mechanism, NtlmVersions};
 
 use super::read::{Listed, Named, Setting, section};
 use super::values::{
-    Bind, Deliver, DnssecRule, ExchangerTls, FilePath, RecipientsChoice, Size, Smtp, Wait, Word,
+    Bind, Deliver, DnssecRule, ExchangerTls, FilePath, Grant, HelperAt, RecipientsChoice, Size, Smtp, Wait,
+    Web, Word,
 };
 pub use source::{EmbeddedSourceOptions, LdapOptions, SourceOptions, SqlOptions};
 
@@ -67,6 +68,9 @@ section! {
         private_key: Option<Setting<FilePath>>, r#""/etc/gatepost/tls/privkey.pem""#;
         /// PEM: certificates that vouch for next hops where `tls = "required"`, beside those of the system.
         trust: Option<Setting<FilePath>>, r#""/etc/gatepost/tls/partners.pem""#;
+        /// PEM: certificates that vouch for those of clients (EXTERNAL). An address in a certificate counts only if one of
+        /// these vouches for it; without them, a certificate is known by its fingerprint.
+        client_authorities: Option<Setting<FilePath>>, r#""/etc/gatepost/tls/devices.pem""#;
     }
     later {
         "acme": "getting certificates by ACME",
@@ -83,6 +87,9 @@ section! {
         role: Setting<Service>, r#""submission""#;
         /// How TLS begins: by STARTTLS, or at once (RFC 8314).
         tls: Setting<ListenerTls> = r#""starttls""#;
+        /// The mechanisms offered here, in the place of those of `[auth]`. Where the client's network has a list too, a
+        /// mechanism must be in both.
+        mechanisms: Option<Listed<Mechanism>>, r#"["EXTERNAL"]"#;
     }
 }
 
@@ -103,18 +110,42 @@ section! {
 section! {
     /// Logging in.
     pub struct AuthOptions {
-        /// The mechanisms offered, in this order. The -PLUS forms are offered under TLS only; so are PLAIN
-        /// and LOGIN, unless the next key says otherwise.
-        mechanisms: Listed<Mechanism> = r#"["SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN"]"#;
+        /// The mechanisms offered, in this order. The -PLUS forms, OAUTHBEARER, XOAUTH2 and EXTERNAL are offered under TLS
+        /// only; so are PLAIN and LOGIN, unless the next key says otherwise. Of the default, what no source of accounts can
+        /// serve is left out. Named where wanted: SCRAM-SHA-512-PLUS and SCRAM-SHA-512 (once every account has had a new
+        /// password since they came), and EXTERNAL (clients are asked for a certificate then). Each with a known weakness:
+        /// CRAM-MD5, DIGEST-MD5, NTLM, OAUTH10A, and MD5, a name of our own for CRAM-MD5. ANONYMOUS is never offered.
+        mechanisms: Listed<Mechanism> = r#"["SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "GSSAPI", "SCRAM-SHA-256", "SCRAM-SHA-1", "OAUTHBEARER", "XOAUTH2", "PLAIN", "LOGIN"]"#;
         /// Whether PLAIN and LOGIN, which show the password, are offered without TLS. Loopback is no
         /// exception.
         allow_plaintext_without_tls: Setting<PlaintextWithoutTls> = "false";
-        /// How many failures lock out a client network or an account.
+        /// Other mechanisms for clients of a network; of several, the smallest network counts.
+        network: Named<Network, NetworkAuthOptions> = "{}";
+        /// Whether an account that has logged in bound to its TLS channel (by a -PLUS mechanism) is refused weaker ways from
+        /// then on: who sits in between can then not talk its mail program into one. Passwords of devices are not held by it.
+        ratchet: Setting<Ratchet> = "false";
+        /// The realm that secrets for DIGEST-MD5 are made for; without it, `hostname`. Changing it makes them all worthless.
+        realm: Option<Setting<String>>, r#""example.org""#;
+        /// Whether NTLM takes responses of version 1, which is broken.
+        ntlm_v1: Setting<NtlmVersions> = "false";
+        /// How many failures lock out a client network, an account (for networks from where it does not normally come), or an
+        /// account at a network from where it does.
         failures_before_lockout: Setting<NonZeroU32> = "10";
         /// For how long; failures are counted over the same time.
         lockout: Setting<Wait> = r#""15m""#;
+        /// The longest delay before the reply to a failed login; it begins at half a second and doubles with each failure.
+        /// "0s" is none.
+        tarpit: Setting<Wait> = r#""10s""#;
         /// Where accounts are kept, in the order to ask. Without any, the embedded directory.
         source: Named<Word, SourceOptions> = "{}";
+    }
+}
+
+section! {
+    /// Logging in from a network.
+    pub struct NetworkAuthOptions {
+        /// The mechanisms offered to its clients, in the place of those of `[auth]`.
+        mechanisms: Listed<Mechanism>, r#"["CRAM-MD5", "LOGIN"]"#;
     }
 }
 
@@ -227,14 +258,85 @@ section! {
 }
 
 section! {
-    /// How to log in at a next hop. The password is never written here: it is in a file or an environment
-    /// variable.
+    /// How to log in at a next hop. It is proved by one of a password, an OAuth 1 token, or a client certificate.
+    /// Secrets are never written here: they are in files or environment variables.
     pub struct LoginOptions {
-        /// The name.
-        username: Setting<String>, r#""org""#;
+        /// The name. With a certificate it may be left out: the next hop then takes it from the certificate.
+        username: Option<Setting<String>>, r#""org""#;
         /// The file that holds the password, on its first line.
         password_file: Option<Setting<FilePath>>, r#""/etc/gatepost/provider.secret""#;
         /// The environment variable that holds the password.
         password_env: Option<Setting<String>>, r#""PROVIDER_PASSWORD""#;
+        /// The mechanisms that may be used: of these, the strongest that the next hop offers is. Without it, all that
+        /// serve for the credential but NTLM.
+        mechanisms: Option<Listed<Mechanism>>, r#"["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"]"#;
+        /// Where bearer tokens come from, for OAUTHBEARER and XOAUTH2.
+        oauth: Option<OauthLoginOptions>, r#"{ token-url = "https://login.provider.example/token", client-id = "our-id", client-secret-file = "client.secret" }"#;
+        /// OAuth 1 keys, for OAUTH10A.
+        oauth1: Option<OauthOneOptions>, r#"{ consumer-key = "k", consumer-secret-file = "consumer.secret", token = "t", token-secret-file = "token.secret" }"#;
+        /// PEM: the client certificate to show in the TLS handshake, for EXTERNAL.
+        certificate: Option<Setting<FilePath>>, r#""/etc/gatepost/client.pem""#;
+        /// PEM: its private key.
+        private_key: Option<Setting<FilePath>>, r#""/etc/gatepost/client.key""#;
+        /// A Kerberos ticket, for GSSAPI; through the helper program.
+        kerberos: Option<TicketOptions>, r#"{ keytab = "/etc/gatepost/krb5.keytab", principal = "gatepost@EXAMPLE.ORG" }"#;
+    }
+}
+
+section! {
+    /// Where bearer tokens come from: an issuer's token endpoint (RFC 6749), or a program. They are fetched anew before they
+    /// end, and when the next hop refuses one; while there is none, mail waits.
+    pub struct OauthLoginOptions {
+        /// The token endpoint.
+        token_url: Option<Setting<Web>>, r#""https://login.provider.example/token""#;
+        /// Our name there.
+        client_id: Option<Setting<String>>, r#""our-id""#;
+        /// The file that holds what proves that name, on its first line. A public client has nothing.
+        client_secret_file: Option<Setting<FilePath>>, r#""/etc/gatepost/client.secret""#;
+        /// The environment variable that holds it.
+        client_secret_env: Option<Setting<String>>, r#""CLIENT_SECRET""#;
+        /// What the token is to be good for, in the issuer's words.
+        scope: Option<Setting<String>>, r#""https://mail.provider.example/smtp.send""#;
+        /// `client-credentials`: we are the client, and the mailbox is ours (section 4.4). `refresh-token`: somebody has consented
+        /// once (section 6).
+        grant: Setting<Grant> = r#""client-credentials""#;
+        /// The file that holds the refresh token on its first line, writable for gatepost: a new one takes its place when
+        /// the issuer gives one.
+        refresh_token_file: Option<Setting<FilePath>>, r#""/var/lib/gatepost/provider.token""#;
+        /// A program and its arguments, run without a shell, that prints a token, or JSON with `access_token` and
+        /// `expires_in`. In the place of all the other keys.
+        command: Option<Listed<String>>, r#"["/usr/local/bin/mail-token", "org"]"#;
+    }
+}
+
+section! {
+    /// A Kerberos ticket.
+    pub struct TicketOptions {
+        /// The key that tickets are got with.
+        keytab: Option<Setting<FilePath>>, r#""/etc/gatepost/krb5.keytab""#;
+        /// Whose key.
+        principal: Option<Setting<String>>, r#""gatepost@EXAMPLE.ORG""#;
+        /// Tickets that something else keeps fresh. Without this and `keytab`, where the Kerberos library looks by itself.
+        cache: Option<Setting<String>>, r#""FILE:/run/gatepost/krb5cc""#;
+        /// The helper: a program, or `unix:PATH` of a socket behind which one is started for each connection.
+        helper: Setting<HelperAt> = r#""/usr/lib/gatepost/gatepost-helper""#;
+    }
+}
+
+section! {
+    /// OAuth 1 keys (RFC 5849).
+    pub struct OauthOneOptions {
+        /// `oauth_consumer_key`: which program we are.
+        consumer_key: Setting<String>, r#""gatepost""#;
+        /// The file that holds the consumer's secret, on its first line.
+        consumer_secret_file: Option<Setting<FilePath>>, r#""/etc/gatepost/consumer.secret""#;
+        /// The environment variable that holds it.
+        consumer_secret_env: Option<Setting<String>>, r#""CONSUMER_SECRET""#;
+        /// `oauth_token`: whom we act for.
+        token: Setting<String>, r#""8f2c""#;
+        /// The file that holds the token's secret, on its first line.
+        token_secret_file: Option<Setting<FilePath>>, r#""/etc/gatepost/token.secret""#;
+        /// The environment variable that holds it.
+        token_secret_env: Option<Setting<String>>, r#""TOKEN_SECRET""#;
     }
 }

@@ -6,6 +6,7 @@ mod delivery;
 mod domains;
 mod limits;
 mod listeners;
+mod mechanisms;
 mod relay;
 mod routes;
 mod secret;
@@ -67,7 +68,7 @@ pub fn resolve(
     let tls = resolving.certificate();
     let listeners = listeners::resolve(&mut resolving);
     let hosted = domains::resolve(&mut resolving);
-    let auth = auth::resolve(&mut resolving);
+    let auth = auth::resolve(&mut resolving, hostname.as_ref());
     let sources = source::resolve(&mut resolving);
     let machines = relay::resolve(&mut resolving);
     let limits = limits::limits(&mut resolving);
@@ -141,6 +142,7 @@ impl Resolving<'_> {
         let files = TlsFiles {
             certificate: self.path(&certificate.value.0),
             private_key: self.path(&private_key.value.0),
+            client_authorities: self.client_authorities(),
         };
         self.try_pair(&files, certificate.place.clone());
         Some(files)
@@ -148,7 +150,8 @@ impl Resolving<'_> {
 
     /// What is there must work: the server would not start with it, and a reload would be refused.
     fn try_pair(&mut self, files: &TlsFiles, place: Option<Place>) {
-        if !files.certificate.exists() || !files.private_key.exists() {
+        let authorities = files.client_authorities.as_ref().is_none_or(|path| path.exists());
+        if !files.certificate.exists() || !files.private_key.exists() || !authorities {
             return;
         }
         if let Err(cause) = Acceptor::load(files) {
@@ -179,6 +182,12 @@ impl Resolving<'_> {
                     .mend("put the file there before `gatepost serve`, which will not start without it"),
             );
         }
+    }
+
+    fn client_authorities(&mut self) -> Option<PathBuf> {
+        let authorities = self.options.tls.as_ref()?.client_authorities.as_ref()?;
+        self.warn_if_missing("tls.client-authorities", &authorities.value.0, authorities.place.clone());
+        Some(self.path(&authorities.value.0))
     }
 
     /// A file of certificates that vouch for a source.

@@ -24,13 +24,36 @@ fn a_session_is_told_in_sentences() {
         ),
         (
             What::LoginFailed {
-                user: String::new(),
-                mechanism: text("PLAIN"),
                 client: client().ip(),
+                network: "stranger",
                 rule: "auth.wrong",
+                mechanism: text("PLAIN"),
+                user: String::new(),
+                because: text("no such user"),
                 reply: text("535 5.7.8 Wrong"),
             },
-            "somebody could not log in with PLAIN: 535 5.7.8 Wrong [auth.wrong]",
+            "somebody could not log in from 192.0.2.1 with PLAIN: 535 5.7.8 Wrong [auth.wrong]; no such user",
+        ),
+        (
+            What::Alarm {
+                client: client().ip(),
+                rule: "auth.binding-mismatch",
+                mechanism: "SCRAM-SHA-256-PLUS",
+                user: text("ada@here.example"),
+                cause: text("it does not match"),
+                hint: "look",
+            },
+            "ALARM: the login of \"ada@here.example\" from 192.0.2.1 with SCRAM-SHA-256-PLUS: it does not match \
+             [auth.binding-mismatch]; look",
+        ),
+        (
+            What::LoggedIn {
+                account: text("ada@here.example"),
+                device: Some(text("printer")),
+                mechanism: "LOGIN",
+                client: client().ip(),
+            },
+            "logged in as ada@here.example (device printer) with LOGIN",
         ),
         (
             What::RecipientRefused {
@@ -46,6 +69,7 @@ fn a_session_is_told_in_sentences() {
         (
             What::Queued {
                 principal: text("account ada"),
+                device: None,
                 sender: text("ada@here.example"),
                 recipients: vec![text("<a@b.example>"), text("<c@d.example>")],
                 count: 5,

@@ -16,6 +16,8 @@ mod parcel;
 #[cfg(test)]
 mod smart_host;
 #[cfg(test)]
+mod smart_hosts;
+#[cfg(test)]
 mod to_exchanger;
 #[cfg(test)]
 mod to_lmtp;

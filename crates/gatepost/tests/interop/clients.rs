@@ -19,6 +19,9 @@ pub(crate) enum Program {
     Msmtp,
     Gsasl,
     Smtplib,
+    Nodemailer,
+    NetSmtp,
+    Smtptest,
 }
 
 /// Which of our doors.
@@ -96,7 +99,16 @@ pub(crate) enum Success {
 }
 
 impl Program {
-    pub(crate) const ALL: [Self; 5] = [Self::Swaks, Self::Curl, Self::Msmtp, Self::Gsasl, Self::Smtplib];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Swaks,
+        Self::Curl,
+        Self::Msmtp,
+        Self::Gsasl,
+        Self::Smtplib,
+        Self::Nodemailer,
+        Self::NetSmtp,
+        Self::Smtptest,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -105,14 +117,21 @@ impl Program {
             Self::Msmtp => "msmtp",
             Self::Gsasl => "gsasl",
             Self::Smtplib => "smtplib",
+            Self::Nodemailer => "nodemailer",
+            Self::NetSmtp => "net-smtp",
+            Self::Smtptest => "smtptest",
         }
     }
 
     /// What Debian's build of it speaks, of what we offer.
     pub(crate) const fn mechanisms(self, tls: Tls) -> &'static [&'static str] {
         match (self, tls) {
-            (Self::Swaks | Self::Curl, _) => &["PLAIN", "LOGIN", "CRAM-MD5"],
-            (Self::Msmtp, _) => &["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"],
+            (Self::Swaks | Self::Curl | Self::Nodemailer | Self::NetSmtp, _) => {
+                &["PLAIN", "LOGIN", "CRAM-MD5"]
+            }
+            (Self::Msmtp | Self::Smtptest, _) => {
+                &["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"]
+            }
             // On TLS 1.2 it binds to tls-unique only: see the test of that.
             (Self::Gsasl, Tls::V12) => &["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"],
             (Self::Gsasl, Tls::V13) | (Self::Smtplib, _) => &[
@@ -130,15 +149,23 @@ impl Program {
     pub(crate) const fn doors(self) -> &'static [Door] {
         match self {
             Self::Gsasl => &[Door::StartTls],
-            Self::Swaks | Self::Curl | Self::Msmtp | Self::Smtplib => &[Door::StartTls, Door::Implicit],
+            Self::Swaks
+            | Self::Curl
+            | Self::Msmtp
+            | Self::Smtplib
+            | Self::Nodemailer
+            | Self::NetSmtp
+            | Self::Smtptest => &[Door::StartTls, Door::Implicit],
         }
     }
 
-    /// Whether it sends a message once it is logged in; gsasl only logs in.
+    /// Whether it sends a message once it is logged in; gsasl and smtptest only log in.
     pub(crate) const fn sends(self) -> Success {
         match self {
-            Self::Gsasl => Success::No,
-            Self::Swaks | Self::Curl | Self::Msmtp | Self::Smtplib => Success::Yes,
+            Self::Gsasl | Self::Smtptest => Success::No,
+            Self::Swaks | Self::Curl | Self::Msmtp | Self::Smtplib | Self::Nodemailer | Self::NetSmtp => {
+                Success::Yes
+            }
         }
     }
 
@@ -152,6 +179,9 @@ impl Program {
             Self::Msmtp => msmtp(&mut command, login),
             Self::Gsasl => gsasl(&mut command, login),
             Self::Smtplib => smtplib(&mut command, login),
+            Self::Nodemailer => nodemailer(&mut command, login),
+            Self::NetSmtp => net_smtp(&mut command, login),
+            Self::Smtptest => smtptest(&mut command, login),
         };
         // Nobody's own settings count.
         command.env("HOME", login.scratch).current_dir(login.scratch);
@@ -164,8 +194,11 @@ impl Program {
         let output = child.wait_with_output().expect("its end");
         assert_ne!(output.status.code(), Some(124), "{} hung", self.name());
         let [out, err] = [&output.stdout, &output.stderr].map(|octets| String::from_utf8_lossy(octets));
-        let succeeded = if output.status.success() { Success::Yes } else { Success::No };
-        Talk { transcript: format!("{out}\n{err}"), succeeded }
+        let transcript = format!("{out}\n{err}");
+        // Cyrus's program ends alike whatever came of the login, and says it in a line of its own.
+        let said = self != Self::Smtptest || transcript.contains("\nAuthenticated.\n");
+        let succeeded = if output.status.success() && said { Success::Yes } else { Success::No };
+        Talk { transcript, succeeded }
     }
 }
 
@@ -249,8 +282,33 @@ fn gsasl(command: &mut Command, login: &Login<'_>) -> String {
 }
 
 fn smtplib(command: &mut Command, login: &Login<'_>) -> String {
-    command.args(["python3", "-c", include_str!("smtplib_login.py"), &login.server.port().to_string()]);
-    command.args([HOSTNAME]).arg(login.ca);
+    command.args(["python3", "-c", include_str!("smtplib_login.py")]);
+    words(command, login)
+}
+
+fn nodemailer(command: &mut Command, login: &Login<'_>) -> String {
+    let script = login.scratch.join("nodemailer_login.js");
+    std::fs::write(&script, include_str!("nodemailer_login.js")).expect("writing a script");
+    command.arg("node").arg(script).env("NODE_PATH", peers().join("npm/node_modules"));
+    words(command, login)
+}
+
+/// Where `cargo xtask test` unpacks programs.
+fn peers() -> PathBuf {
+    let peers = std::env::var_os("GATEPOST_PEERS").map(PathBuf::from);
+    peers.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/peers"))
+}
+
+fn net_smtp(command: &mut Command, login: &Login<'_>) -> String {
+    let script = login.scratch.join("perl_login.pl");
+    std::fs::write(&script, include_str!("perl_login.pl")).expect("writing a script");
+    command.arg("perl").arg(script);
+    words(command, login)
+}
+
+/// What the scripts are told, all in the same order.
+fn words(command: &mut Command, login: &Login<'_>) -> String {
+    command.args([&login.server.port().to_string(), HOSTNAME]).arg(login.ca);
     command.arg(match login.door {
         Door::StartTls => "starttls",
         Door::Implicit => "implicit",
@@ -258,3 +316,28 @@ fn smtplib(command: &mut Command, login: &Login<'_>) -> String {
     command.args([login.tls.name(), login.mechanism, login.user, login.password, login.to, login.subject]);
     String::new()
 }
+
+/// Cyrus SASL's own client. It takes any certificate, and OpenSSL's own settings say which TLS.
+fn smtptest(command: &mut Command, login: &Login<'_>) -> String {
+    let version = match login.tls {
+        Tls::V12 => "TLSv1.2",
+        Tls::V13 => "TLSv1.3",
+    };
+    let settings = login.scratch.join("openssl.cnf");
+    let text = format!(
+        "openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n\
+         [c]\nMinProtocol = {version}\nMaxProtocol = {version}\n"
+    );
+    std::fs::write(&settings, text).expect("writing OpenSSL's settings");
+    command.env("OPENSSL_CONF", settings).args(["/usr/lib/cyrus/bin/smtptest"]);
+    match login.door {
+        Door::StartTls => command.args(["-t", ""]),
+        Door::Implicit => command.arg("-s"),
+    };
+    command.args(["-p", &login.server.port().to_string(), "-m", login.mechanism]);
+    command.args(["-u", login.user, "-a", login.user, "-w", login.password, HOSTNAME_IS_LOOPBACK]);
+    "QUIT\r\n".to_owned()
+}
+
+/// The certificate of the test's gatepost has this name too.
+const HOSTNAME_IS_LOOPBACK: &str = "127.0.0.1";

@@ -109,12 +109,12 @@ fn walk(gatepost: &Gatepost, program: Program) -> Walk {
             };
             let talk = program.run(&good);
             assert_logged_in(gatepost, program, &good, (&talk, number));
-            walk.secrets.extend(secrets_in(&talk, &password));
+            walk.secrets.extend(secrets_in(program, &talk, &password));
             let subject = format!("{}-wrong-{number}", program.name());
             let bad = Login { password: &wrong, subject: &subject, ..good };
             let talk = program.run(&bad);
             assert_refused(gatepost, program, &bad, (&talk, number));
-            walk.secrets.extend(secrets_in(&talk, &wrong));
+            walk.secrets.extend(secrets_in(program, &talk, &wrong));
             walk.secrets.extend(forms_of(&wrong));
             let delivered = match program.sends() {
                 Success::Yes => {
@@ -172,7 +172,7 @@ fn assert_refused(gatepost: &Gatepost, program: Program, login: &Login<'_>, (tal
 }
 
 /// What the client sent of its secret, as it printed it: whole responses, and the proofs inside.
-fn secrets_in(talk: &Talk, password: &str) -> Vec<String> {
+fn secrets_in(program: Program, talk: &Talk, password: &str) -> Vec<String> {
     let is_base64 = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '+' | '/' | '=');
     let mut found = Vec::new();
     for word in talk.transcript.split(|letter| !is_base64(letter)).filter(|word| word.len() >= 16) {
@@ -187,7 +187,8 @@ fn secrets_in(talk: &Talk, password: &str) -> Vec<String> {
             found.extend([word.to_owned(), digest.to_owned()]);
         }
     }
-    assert!(!found.is_empty(), "no secret seen in:\n{}", talk.transcript);
+    // nodemailer strikes its own out.
+    assert!(program == Program::Nodemailer || !found.is_empty(), "no secret seen in:\n{}", talk.transcript);
     found
 }
 

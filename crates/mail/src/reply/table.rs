@@ -115,6 +115,26 @@ pub const UNKNOWN_MECHANISM: Reply =
 pub const ENCRYPTION_REQUIRED: Reply = say(538, 7, 11, "This mechanism needs encryption; say STARTTLS first");
 /// This mechanism would work, but this account has nothing for it. RFC 4954 section 6.
 pub const MECHANISM_TOO_WEAK: Reply = say(534, 7, 9, "This mechanism is too weak for this account");
+/// The account has bound its logins to the TLS channel before, and this one is not bound (the ratchet).
+pub const BINDING_WANTED: Reply = say(
+    534,
+    7,
+    9,
+    "This account logs in with channel binding only; choose a SCRAM mechanism with -PLUS in your mail program, \
+     or ask your postmaster",
+);
+/// A response of NTLMv1 where only NTLMv2 is taken.
+pub const NTLM_V1: Reply = say(534, 7, 9, "NTLMv1 is too weak; set your program or device to NTLMv2");
+/// A bearer token that is not good (RFC 7628 section 3.2.2); inside the exchange the client was told more.
+pub const TOKEN_REFUSED: Reply = say(535, 7, 8, "The token is not good for sending mail here; get a new one");
+/// A login that is meant for another host, port or realm.
+pub const WRONG_SERVER: Reply =
+    say(535, 7, 8, "This login is meant for another server; use the name that this server greets with");
+/// A login that was seen before, or whose time is off.
+pub const LOGIN_REPEATED: Reply = say(535, 7, 8, "This login was used before, or your clock is wrong");
+/// EXTERNAL without a certificate that belongs to an account.
+pub const NO_CERTIFICATE: Reply =
+    say(535, 7, 8, "Your TLS client certificate is missing, or belongs to no account");
 /// Twice, or inside a transaction, or after MAIL.
 pub const AUTH_NOT_NOW: Reply = say(503, 5, 1, "Logging in is possible once, and not inside a transaction");
 /// AUTH is not offered on this listener or in this state.
@@ -149,6 +169,11 @@ pub const ROUTED_LOCAL_PART: Reply = say(550, 7, 1, "Addresses with a route insi
 pub const UNKNOWN_FOR_NOW: Reply = say(451, 4, 3, "Cannot decide now; try again later");
 /// The account does not own this sender.
 pub const NOT_YOUR_SENDER: Reply = say(550, 7, 1, "Your account may not send as this address");
+/// The device's own password was taken away, or has ended, since it logged in.
+pub const DEVICE_GONE: Reply =
+    say(550, 7, 1, "This device's password was revoked or has ended; give it a new one");
+/// The device may send as some addresses only.
+pub const NOT_OF_DEVICE: Reply = say(550, 7, 1, "This device may not send as this address");
 /// The account does not own an author in the header section. RFC 6409 section 8.
 pub const NOT_YOUR_AUTHOR: Reply = say(550, 7, 1, "Your account may not use this From or Sender field");
 /// Over an hourly or daily limit.

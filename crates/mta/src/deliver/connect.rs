@@ -107,7 +107,11 @@ async fn open_once(
     };
     let stream = stream.map_err(wrong)?;
     let session = ClientSession::start(settings(site, current, tls), Instant::now());
-    let line = Line { session, stream, name, host: candidate.host.clone(), tls: None, presence: None };
+    let port = match candidate.place {
+        Place::Address(_, port) => port,
+        Place::Socket(_) => 0,
+    };
+    let line = Line { session, stream, name, host: candidate.host.clone(), port, tls: None, presence: None };
     make_ready(line, site, current).await
 }
 
@@ -141,15 +145,17 @@ async fn make_ready(mut line: Line, site: &Site, current: &Arc<Current>) -> Resu
 }
 
 async fn encrypt(line: Line, site: &Site, current: &Current) -> Result<Line, Failed> {
-    let Line { session, stream, name, host, presence, .. } = line;
+    let Line { session, stream, name, host, port, presence, .. } = line;
     let check = match site.channel {
         ChannelPlan::Insist => Check::Verified,
         ChannelPlan::Try | ChannelPlan::Leave => Check::Anyone,
     };
-    match current.connector.connect(stream, host.trim_matches(['[', ']']), check).await {
+    let identity = site.login.as_ref().and_then(|login| current.identities.get(login));
+    let connector = identity.unwrap_or(&current.connector);
+    match connector.connect(stream, host.trim_matches(['[', ']']), check).await {
         Ok((stream, facts)) => {
             let session = session.upgraded(Instant::now());
-            Ok(Line { session, stream, name, host, tls: Some(facts), presence })
+            Ok(Line { session, stream, name, host, port, tls: Some(facts), presence })
         }
         Err(error) => Err(Failed::Handshake(NoLine::for_now(name, error.to_string()))),
     }

@@ -25,6 +25,8 @@ pub(super) struct Line {
     pub(super) name: String,
     /// The host alone, for reports.
     pub(super) host: String,
+    /// Its port; none for a unix socket.
+    pub(super) port: u16,
     /// What is known of the channel, once it is encrypted.
     pub(super) tls: Option<TlsFacts>,
     /// Counts it as open at its site, where it has one.

@@ -123,7 +123,8 @@ async fn connect(submission: &Submission) -> Result<Line, SubmitError> {
         session,
         stream,
         name: address.to_string(),
-        host: address.ip().to_string(),
+        host: submission.name.clone().unwrap_or_else(|| address.ip().to_string()),
+        port: address.port(),
         tls,
         presence: None,
     })
@@ -155,13 +156,14 @@ async fn advance(line: &mut Line, submission: &Submission) -> Result<Advance, St
 }
 
 async fn encrypt(line: Line, submission: &Submission) -> Result<Line, SubmitError> {
-    let Line { session, stream, name, host, .. } = line;
+    let Line { session, stream, name, host, port, .. } = line;
     match shake_hands(submission, stream).await {
         Ok((stream, facts)) => Ok(Line {
             session: session.upgraded(Instant::now()),
             stream,
             name,
             host,
+            port,
             tls: Some(facts),
             presence: None,
         }),

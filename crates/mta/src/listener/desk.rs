@@ -10,6 +10,7 @@ use std::sync::Arc;
 use gatepost_directory::Directory;
 use gatepost_mail::trace::Greeting;
 use gatepost_mail::{Hello, Reply, SessionId};
+use gatepost_policy::auth::{ClientCertificate, OfferFacts};
 use gatepost_policy::peer::Peer;
 use gatepost_policy::rules::{Channel, Service};
 use gatepost_policy::verdict::Decision;
@@ -18,7 +19,8 @@ use gatepost_smtp::{Answer, HelloVerb, Question, ServerSession};
 use gatepost_spool::{Receipt, Spool};
 
 use self::envelope::Transaction;
-use self::login::LoginState;
+use self::login::{LoggedIn, LoginState};
+use super::guard::Hold;
 use crate::event::What;
 use crate::net::tls::TlsFacts;
 use crate::office::{Current, Office};
@@ -30,8 +32,12 @@ pub(super) struct Visit {
     pub(super) session: SessionId,
     /// The listener's purpose.
     pub(super) service: Service,
+    /// Its name.
+    pub(super) listener: String,
     /// From where.
     pub(super) client: SocketAddr,
+    /// The port that it connected to.
+    pub(super) port: u16,
     /// What is known of the channel, once it is encrypted.
     pub(super) tls: Option<TlsFacts>,
     /// The name the client gave.
@@ -45,6 +51,18 @@ impl Visit {
     pub(super) fn channel(&self) -> Channel {
         if self.tls.is_some() { Channel::Encrypted } else { Channel::Clear }
     }
+
+    /// What decides about the list of mechanisms.
+    pub(super) fn offer(&self) -> OfferFacts<'_> {
+        let shown = self.tls.as_ref().is_some_and(|tls| tls.client_certificate.is_some());
+        OfferFacts {
+            service: self.service,
+            listener: &self.listener,
+            client: self.client.ip(),
+            channel: self.channel(),
+            certificate: if shown { ClientCertificate::Shown } else { ClientCertificate::NotShown },
+        }
+    }
 }
 
 /// One session's desk.
@@ -54,12 +72,14 @@ pub(super) struct Desk<S: Spool, D> {
     current: Arc<Current>,
     visit: Visit,
     login: LoginState,
+    /// How long the driver must wait before the reply that was answered last goes out.
+    hold: Option<Hold>,
     transaction: Option<Transaction<S::Draft>>,
 }
 
 impl<S: Spool, D: Directory> Desk<S, D> {
     pub(super) fn open(office: Arc<Office<S, D>>, current: Arc<Current>, visit: Visit) -> Self {
-        Self { office, current, visit, login: LoginState::Nobody, transaction: None }
+        Self { office, current, visit, login: LoginState::Nobody, hold: None, transaction: None }
     }
 
     /// Answers a question. Questions that need no answer get none.
@@ -110,12 +130,26 @@ impl<S: Spool, D: Directory> Desk<S, D> {
         self.current.rules()
     }
 
+    fn offer(&self) -> OfferFacts<'_> {
+        self.visit.offer()
+    }
+
+    /// Who has logged in.
+    fn logged_in(&self) -> Option<&LoggedIn> {
+        match &self.login {
+            LoginState::In(who) => Some(who),
+            LoginState::Nobody | LoginState::Going(_) | LoginState::Relayed(..) => None,
+        }
+    }
+
     /// The account that has logged in.
     fn account(&self) -> Option<&str> {
-        match &self.login {
-            LoginState::In(account) => Some(account),
-            LoginState::Nobody | LoginState::Going(_) => None,
-        }
+        self.logged_in().map(|who| who.account.as_str())
+    }
+
+    /// What the reply to the last question must wait for.
+    pub(super) fn take_hold(&mut self) -> Option<Hold> {
+        self.hold.take()
     }
 
     pub(super) fn tell(&self, what: What) {

@@ -8,9 +8,10 @@ use gatepost_directory::Directory;
 use gatepost_smtp::{ServerSession, Step};
 use gatepost_spool::{Receipt, Spool};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout_at;
+use tokio::time::{sleep, timeout_at};
 
 use super::desk::Desk;
+use super::guard::Hold;
 use crate::lifetime::{Life, Phase};
 use crate::net::stream::Stream;
 
@@ -75,7 +76,12 @@ async fn run<S: Spool, D: Directory>(
                 stream.flush().await?;
             }
             Step::Content(piece) => desk.content(piece).await,
-            Step::Ask(question) => desk.decide(question, session).await,
+            Step::Ask(question) => {
+                desk.decide(question, session).await;
+                if let Some(hold) = desk.take_hold() {
+                    hold_back(hold, life).await;
+                }
+            }
             Step::Upgrade => return Ok(Ended::Upgrade),
             Step::Close if hung_up => return Ok(Ended::Closed(Close::HangUp)),
             Step::Close => {
@@ -84,6 +90,14 @@ async fn run<S: Spool, D: Directory>(
             }
             Step::Idle => hung_up = wait(session, stream, &mut octets, life).await?,
         }
+    }
+}
+
+/// Lets time pass before a reply, unless our life ends meanwhile.
+async fn hold_back(hold: Hold, life: &mut Life) {
+    tokio::select! {
+        () = sleep(hold.delay) => {}
+        () = life.reached(Phase::Draining) => {}
     }
 }
 

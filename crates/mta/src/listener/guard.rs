@@ -1,47 +1,62 @@
-//! Failed logins, counted per client network and per account.
+//! Failed logins, counted; and how many clients may be held back at once for them.
 //!
-//! A stranger who fails on purpose must not lock an account out of the networks that its owner uses: failures
-//! of an account count only for networks from which it has not logged in lately.
+//! Where an account normally comes from a network, only what fails at this very pair counts there. Everything else is the
+//! doing of strangers: it counts for their network and for the account, against strangers only. So nobody can lock an
+//! account out of the networks that its owner uses, and a forgotten device does not lock out the office around it.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use aws_lc_rs::digest;
 use gatepost_mail::Timestamp;
+use gatepost_policy::auth::Standing;
 use gatepost_policy::rules::Network;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Most networks, accounts and known pairs that are remembered, each; the oldest make room. A flood from more
-/// networks than this is slowed by the directory's bounded pool.
+/// Most networks, accounts, pairs that failed and pairs that are known, each; the older half makes room. With names kept as
+/// hashes that is below 20 MiB. A flood from more networks than this is slowed by the directory's bounded pool.
 const MOST: usize = 50_000;
+/// Most sessions whose reply is held back at once, so that guessers cannot take all places. Beyond it replies come at once, and
+/// lockouts hold all the same.
+pub const HELD_MOST: usize = 1_000;
 
-/// Failures so far, within the window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Failures {
-    /// Of the client's network.
-    pub of_network: u32,
-    /// Of the account, as far as they count for this network.
-    pub of_account: u32,
-}
+/// A login name in a form of fixed size: long names must take no more memory than short ones.
+type Name = [u8; 16];
 
 /// Counts failed logins.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Guard {
     state: Mutex<State>,
+    places: Arc<Semaphore>,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    /// Failures of strangers, by network.
     networks: HashMap<Network, Count>,
-    accounts: HashMap<String, Count>,
-    /// When an account last logged in from a network.
-    known: HashMap<(String, Network), Timestamp>,
+    /// Failures of strangers, by account.
+    accounts: HashMap<Name, Count>,
+    /// Failures where the account normally comes from.
+    pairs: HashMap<(Name, Network), Count>,
+    /// When an account last logged in from a network, as far as this process has seen it.
+    known: HashMap<(Name, Network), Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Count {
     failures: u32,
     since: Timestamp,
+}
+
+/// Whether an account normally comes from a network, by what the directory remembers; what this process has seen is added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Familiar {
+    /// It has logged in from there.
+    Known,
+    /// It has not, or nobody knows.
+    Stranger,
 }
 
 /// Who tries to log in, and when.
@@ -51,48 +66,114 @@ pub struct Attempt<'a> {
     pub client: IpAddr,
     /// As whom, once that is known; in folded form.
     pub user: Option<&'a str>,
+    /// Whether that account comes from there.
+    pub familiar: Familiar,
     /// When.
     pub now: Timestamp,
     /// How long failures count.
     pub window: Duration,
 }
 
-impl Guard {
-    /// The failures that count against this attempt.
-    pub fn failures(&self, attempt: &Attempt<'_>) -> Failures {
-        let network = Network::of_client(attempt.client);
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = |count: &&Count| attempt.now.elapsed_since(count.since) < attempt.window;
-        let of_network = state.networks.get(&network).filter(fresh).map_or(0, |count| count.failures);
-        let of_account = attempt.user.map_or(0, |user| {
-            if state.known.contains_key(&(user.to_owned(), network)) {
-                return 0;
-            }
-            state.accounts.get(user).filter(fresh).map_or(0, |count| count.failures)
-        });
-        Failures { of_network, of_account }
-    }
+/// A reply that waits. Dropping it gives its place to another.
+#[derive(Debug)]
+pub struct Hold {
+    /// How long.
+    pub delay: Duration,
+    _place: OwnedSemaphorePermit,
+}
 
-    /// Counts a failure. To be called before the client hears of it, so that hanging up early gives no free
-    /// guess.
-    pub fn failed(&self, attempt: &Attempt<'_>) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        count(&mut state.networks, Network::of_client(attempt.client), attempt);
-        if let Some(user) = attempt.user {
-            count(&mut state.accounts, user.to_owned(), attempt);
+/// The account of a login name: without the device's name in `ada%printer@example.org`.
+#[must_use]
+pub fn account_of(user: &str) -> String {
+    match user.split_once('@') {
+        Some((local_part, domain)) => {
+            let name = local_part.split_once('%').map_or(local_part, |(name, _device)| name);
+            format!("{name}@{domain}")
         }
-    }
-
-    /// Notes a success: failures of the account count no more for this network.
-    pub fn succeeded(&self, attempt: &Attempt<'_>) {
-        let Some(user) = attempt.user else { return };
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        make_room(&mut state.known, |at| *at);
-        state.known.insert((user.to_owned(), Network::of_client(attempt.client)), attempt.now);
+        None => user.to_owned(),
     }
 }
 
-fn count<K: std::hash::Hash + Eq + Clone>(counts: &mut HashMap<K, Count>, key: K, attempt: &Attempt<'_>) {
+impl Default for Guard {
+    fn default() -> Self {
+        Self { state: Mutex::default(), places: Arc::new(Semaphore::new(HELD_MOST)) }
+    }
+}
+
+impl Guard {
+    /// What counts against this attempt.
+    pub fn standing(&self, attempt: &Attempt<'_>) -> Standing {
+        standing(&self.state(), attempt)
+    }
+
+    /// Counts a failure, and gives what counts from now on. To be called before the client hears of it, so that hanging up early
+    /// gives no free guess.
+    pub fn failed(&self, attempt: &Attempt<'_>) -> Standing {
+        let mut state = self.state();
+        let network = Network::of_client(attempt.client);
+        match (attempt.user, is_known(&state, attempt)) {
+            (Some(user), Familiar::Known) => count(&mut state.pairs, (name(user), network), attempt),
+            (Some(user), Familiar::Stranger) => {
+                count(&mut state.networks, network, attempt);
+                count(&mut state.accounts, name(user), attempt);
+            }
+            (None, _) => count(&mut state.networks, network, attempt),
+        }
+        standing(&state, attempt)
+    }
+
+    /// Notes a success: the account comes from this network, and what failed at this pair is forgotten.
+    pub fn succeeded(&self, attempt: &Attempt<'_>) {
+        let Some(user) = attempt.user else { return };
+        let network = Network::of_client(attempt.client);
+        let mut state = self.state();
+        state.pairs.remove(&(name(user), network));
+        make_room(&mut state.known, |at| *at);
+        state.known.insert((name(&account_of(user)), network), attempt.now);
+    }
+
+    /// A place for a reply that waits so long; none where it need not wait, or too many wait already.
+    #[must_use]
+    pub fn hold(&self, delay: Duration) -> Option<Hold> {
+        if delay.is_zero() {
+            return None;
+        }
+        let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        Some(Hold { delay, _place: place })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn name(user: &str) -> Name {
+    let hash = digest::digest(&digest::SHA256, user.as_bytes());
+    hash.as_ref().first_chunk().copied().unwrap_or_default()
+}
+
+fn is_known(state: &State, attempt: &Attempt<'_>) -> Familiar {
+    let Some(user) = attempt.user else { return Familiar::Stranger };
+    let pair = (name(&account_of(user)), Network::of_client(attempt.client));
+    if state.known.contains_key(&pair) { Familiar::Known } else { attempt.familiar }
+}
+
+fn standing(state: &State, attempt: &Attempt<'_>) -> Standing {
+    let network = Network::of_client(attempt.client);
+    let fresh = |count: &&Count| attempt.now.elapsed_since(count.since) < attempt.window;
+    let failures = |count: Option<&Count>| count.filter(fresh).map_or(0, |count| count.failures);
+    match (attempt.user, is_known(state, attempt)) {
+        (Some(user), Familiar::Known) => {
+            Standing::Known { failures: failures(state.pairs.get(&(name(user), network))) }
+        }
+        (user, _) => Standing::Stranger {
+            of_network: failures(state.networks.get(&network)),
+            of_account: user.map_or(0, |user| failures(state.accounts.get(&name(user)))),
+        },
+    }
+}
+
+fn count<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, Count>, key: K, attempt: &Attempt<'_>) {
     make_room(counts, |count| count.since);
     let entry = counts.entry(key).or_insert(Count { failures: 0, since: attempt.now });
     if attempt.now.elapsed_since(entry.since) >= attempt.window {
@@ -102,7 +183,7 @@ fn count<K: std::hash::Hash + Eq + Clone>(counts: &mut HashMap<K, Count>, key: K
 }
 
 /// Drops the older half of a full map: seldom, so that the work per call stays small.
-fn make_room<K: std::hash::Hash + Eq + Clone, V>(map: &mut HashMap<K, V>, age: impl Fn(&V) -> Timestamp) {
+fn make_room<K: std::hash::Hash + Eq, V>(map: &mut HashMap<K, V>, age: impl Fn(&V) -> Timestamp) {
     if map.len() < MOST {
         return;
     }
@@ -113,48 +194,4 @@ fn make_room<K: std::hash::Hash + Eq + Clone, V>(map: &mut HashMap<K, V>, age: i
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn attempt<'a>(client: &str, user: Option<&'a str>, second: u64) -> Attempt<'a> {
-        Attempt {
-            client: client.parse().unwrap(),
-            user,
-            now: Timestamp::from_micros(second * 1_000_000),
-            window: Duration::from_secs(900),
-        }
-    }
-
-    #[test]
-    fn failures_are_forgotten_after_the_window() {
-        let guard = Guard::default();
-        guard.failed(&attempt("192.0.2.1", Some("ada"), 1));
-        assert_eq!(
-            guard.failures(&attempt("192.0.2.1", Some("ada"), 2)),
-            Failures { of_network: 1, of_account: 1 }
-        );
-        assert_eq!(guard.failures(&attempt("192.0.2.1", Some("ada"), 901)), Failures::default());
-    }
-
-    #[test]
-    fn a_stranger_cannot_lock_an_account_out_of_its_own_network() {
-        let guard = Guard::default();
-        guard.succeeded(&attempt("198.51.100.7", Some("ada"), 1));
-        for _ in 0..20 {
-            guard.failed(&attempt("192.0.2.1", Some("ada"), 2));
-        }
-        assert_eq!(guard.failures(&attempt("198.51.100.7", Some("ada"), 3)), Failures::default());
-        assert_eq!(guard.failures(&attempt("203.0.113.9", Some("ada"), 3)).of_account, 20);
-    }
-
-    #[test]
-    fn memory_is_bounded() {
-        let guard = Guard::default();
-        for number in 0..(2 * MOST as u32) {
-            let client = IpAddr::from(number.to_be_bytes());
-            let now = Timestamp::from_micros(u64::from(number));
-            guard.failed(&Attempt { client, user: None, now, window: Duration::from_secs(900) });
-        }
-        assert!(guard.state.lock().unwrap().networks.len() <= MOST);
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use gatepost_mail::Timestamp;
-use gatepost_policy::peer::Peer;
+use gatepost_policy::peer::{Device, Peer};
 use gatepost_policy::throttle::{Allowance, Bucket, take};
 use gatepost_policy::verdict::Decision;
 use gatepost_policy::{Rules, Verdict};
@@ -25,17 +25,18 @@ enum Key {
     AccountMessages(String),
     AccountRecipients(String),
     MachineMessages(String),
+    DeviceMessages(String, String),
 }
 
 impl Quotas {
-    /// Takes one message to so many recipients from the peer's allowances.
+    /// Takes one message to so many recipients from the allowances of the peer, and of its device.
     ///
     /// # Errors
     ///
     /// The verdict that puts the message off. What was taken before it stays taken.
     pub fn spend(
         &self,
-        peer: &Peer,
+        (peer, device): (&Peer, &Device),
         recipients: u32,
         now: Timestamp,
         rules: &Rules,
@@ -47,6 +48,9 @@ impl Quotas {
                 None => Ok(()),
             },
             Peer::Account(name) => {
+                if let (Some(label), Some(allowance)) = (device.label(), Allowance::device_messages(device)) {
+                    self.take(Key::DeviceMessages(name.clone(), label.to_owned()), allowance, 1, now)?;
+                }
                 let (messages, recipients_of) =
                     (Allowance::account_messages(rules), Allowance::account_recipients(rules));
                 self.take(Key::AccountMessages(name.clone()), messages, 1, now)?;

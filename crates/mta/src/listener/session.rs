@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use gatepost_directory::Directory;
 use gatepost_mail::trace::Greeting;
-use gatepost_policy::auth::{offered, offered_after_tls};
+use gatepost_policy::auth::{asks_for_certificate, offered, offered_after_tls};
 use gatepost_policy::rules::Channel;
 use gatepost_sasl::Mechanism;
 use gatepost_smtp::{Limits, Protocol, ServerSession, ServerSettings, StartTls};
@@ -17,7 +17,7 @@ use super::desk::{Desk, Visit};
 use super::drive::{Close, Ended, drive};
 use crate::event::What;
 use crate::net::stream::Stream;
-use crate::net::tls::{Acceptor, TlsError};
+use crate::net::tls::{Acceptor, CertificateRequest, TlsError};
 use crate::office::{Current, Office};
 use crate::settings::{ListenerSettings, ListenerTls};
 
@@ -32,7 +32,9 @@ pub(super) async fn serve<S: Spool, D: Directory>(
     let visit = Visit {
         session: office.ids.next(),
         service: listener.service,
+        listener: listener.name.clone(),
         client,
+        port: stream.local_addr().map_or(0, |address| address.port()),
         tls: None,
         hello: None,
         greeting: Greeting::Ehlo,
@@ -81,7 +83,11 @@ async fn shake_hands<S: Spool, D: Directory>(
     stream: TcpStream,
 ) -> Result<Stream, TlsError> {
     let acceptor: &Acceptor = current.acceptor.as_ref().ok_or(TlsError::Channel)?;
-    let (stream, facts) = acceptor.accept(stream).await?;
+    let request = match asks_for_certificate(&desk.visit().offer(), current.rules()) {
+        true => CertificateRequest::Asked,
+        false => CertificateRequest::NotAsked,
+    };
+    let (stream, facts) = acceptor.accept(stream, request).await?;
     desk.encrypted(facts);
     Ok(stream)
 }
@@ -95,13 +101,13 @@ fn settings(current: &Current, visit: &Visit, tls: ListenerTls) -> ServerSetting
     };
     let (channel, after_tls) = match visit.channel() {
         Channel::Encrypted => (gatepost_smtp::Channel::Encrypted, Vec::new()),
-        Channel::Clear => (gatepost_smtp::Channel::Clear(starttls), offered_after_tls(visit.service, rules)),
+        Channel::Clear => (gatepost_smtp::Channel::Clear(starttls), offered_after_tls(&visit.offer(), rules)),
     };
     ServerSettings {
         hostname: rules.hostname.clone(),
         protocol: Protocol::Smtp,
         channel,
-        mechanisms: names(&offered(visit.service, visit.channel(), rules)),
+        mechanisms: names(&offered(&visit.offer(), rules)),
         mechanisms_after_tls: names(&after_tls),
         limits: current.session_limits.clone(),
     }

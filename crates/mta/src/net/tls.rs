@@ -5,19 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
+use gatepost_directory::ClientCertificate;
 use gatepost_sasl::{BindingKind, ChannelBinding};
 use rustls::crypto::{CryptoProvider, aws_lc_rs as provider};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 
+use rustls::client::ResolvesClientCert;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
     ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, ServerConfig, ServerConnection,
+    SignatureScheme,
 };
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
+use super::shown::{Authorities, Holder};
 use super::stream::Stream;
 use super::verify::Anyone;
 use crate::settings::TlsFiles;
@@ -73,33 +77,48 @@ pub struct TlsFacts {
     pub cipher: String,
     /// What SASL can bind to.
     pub bindings: Vec<ChannelBinding>,
+    /// The certificate that a client has shown to us.
+    pub client_certificate: Option<ClientCertificate>,
+}
+
+/// Whether a client is asked for a certificate. It need not have one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CertificateRequest {
+    /// It is.
+    Asked,
+    /// It is not, so none is looked at.
+    NotAsked,
 }
 
 /// Takes TLS from clients. A new certificate is a new acceptor: sessions that are open keep the old one.
 #[derive(Clone)]
 pub struct Acceptor {
-    inner: TlsAcceptor,
+    plain: TlsAcceptor,
+    asking: TlsAcceptor,
     certificate: CertificateDer<'static>,
+    authorities: Authorities,
 }
 
 impl Acceptor {
-    /// Reads certificate and key.
+    /// Reads certificate and key, and who vouches for client certificates.
     ///
     /// # Errors
     ///
     /// [`TlsError::File`] and [`TlsError::Pair`] name what is wrong; [`TlsError::Settings`].
     pub fn load(files: &TlsFiles) -> Result<Self, TlsError> {
+        let authorities = Authorities::load(files.client_authorities.as_deref(), provider())?;
         let pair = read_pair(files)?;
         let shown = pair.cert.first().cloned();
         let empty =
             || TlsError::File { path: files.certificate.clone(), cause: "holds no certificate".into() };
         let certificate = shown.ok_or_else(empty)?.into_owned();
-        let mut config = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(SingleCertAndKey::from(pair)));
-        config.ticketer = provider::Ticketer::new()?;
-        Ok(Self { inner: TlsAcceptor::from(Arc::new(config)), certificate })
+        let resolver = Arc::new(SingleCertAndKey::from(pair));
+        let builder =
+            || ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+        let plain = builder()?.with_no_client_auth().with_cert_resolver(resolver.clone());
+        let asking = builder()?.with_client_cert_verifier(Arc::new(Holder(provider())));
+        let asking = asking.with_cert_resolver(resolver);
+        Ok(Self { plain: acceptor(plain)?, asking: acceptor(asking)?, certificate, authorities })
     }
 
     /// Shakes hands with a client.
@@ -107,13 +126,30 @@ impl Acceptor {
     /// # Errors
     ///
     /// [`TlsError::Handshake`], also after 30 seconds.
-    pub async fn accept(&self, stream: TcpStream) -> Result<(Stream, TlsFacts), TlsError> {
-        let stream = timeout(HANDSHAKE, self.inner.accept(stream)).await;
+    pub async fn accept(
+        &self,
+        stream: TcpStream,
+        request: CertificateRequest,
+    ) -> Result<(Stream, TlsFacts), TlsError> {
+        let acceptor = match request {
+            CertificateRequest::Asked => &self.asking,
+            CertificateRequest::NotAsked => &self.plain,
+        };
+        let stream = timeout(HANDSHAKE, acceptor.accept(stream)).await;
         let stream = stream.unwrap_or_else(|_elapsed| Err(std::io::ErrorKind::TimedOut.into()));
         let stream = stream.map_err(TlsError::Handshake)?;
-        let facts = server_facts(stream.get_ref().1, Some(&self.certificate));
+        let connection = stream.get_ref().1;
+        let mut facts = server_facts(connection, Some(&self.certificate));
+        facts.client_certificate = self.authorities.read(connection.peer_certificates());
         Ok((Stream::Server(Box::new(stream)), facts))
     }
+}
+
+/// Each configuration has tickets of its own, so no session of one is resumed in the other: whether a client was asked for a
+/// certificate stays true.
+fn acceptor(mut config: ServerConfig) -> Result<TlsAcceptor, TlsError> {
+    config.ticketer = provider::Ticketer::new()?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 /// Offers TLS to next hops.
@@ -133,12 +169,25 @@ pub enum Check {
 }
 
 impl Connector {
-    /// A connector that trusts the system's roots and those in `extra`, a PEM file.
+    /// A connector that trusts the system's roots and those in `extra`, a PEM file, and shows no certificate.
     ///
     /// # Errors
     ///
     /// [`TlsError::File`] if `extra` cannot be read.
     pub fn new(extra: Option<&Path>) -> Result<Self, TlsError> {
+        Self::with_resolver(extra, Arc::new(NoCertificate))
+    }
+
+    /// The same, showing this certificate to servers that ask for one (RFC 8446 section 4.3.2).
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError::File`] and [`TlsError::Pair`] name what is wrong.
+    pub fn showing(extra: Option<&Path>, files: &TlsFiles) -> Result<Self, TlsError> {
+        Self::with_resolver(extra, Arc::new(SingleCertAndKey::from(read_pair(files)?)))
+    }
+
+    fn with_resolver(extra: Option<&Path>, shown: Arc<dyn ResolvesClientCert>) -> Result<Self, TlsError> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         if let Some(path) = extra {
@@ -149,8 +198,8 @@ impl Connector {
         let anyone = builder()?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Anyone(provider())))
-            .with_no_client_auth();
-        let verified = builder()?.with_root_certificates(roots).with_no_client_auth();
+            .with_client_cert_resolver(Arc::clone(&shown));
+        let verified = builder()?.with_root_certificates(roots).with_client_cert_resolver(shown);
         Ok(Self { anyone: Arc::new(anyone).into(), verified: Arc::new(verified).into() })
     }
 
@@ -177,6 +226,20 @@ impl Connector {
         let stream = stream.map_err(TlsError::Handshake)?;
         let facts = client_facts(stream.get_ref().1);
         Ok((Stream::Client(Box::new(stream)), facts))
+    }
+}
+
+/// Whoever asks for a certificate gets none.
+#[derive(Debug)]
+struct NoCertificate;
+
+impl ResolvesClientCert for NoCertificate {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
     }
 }
 
@@ -212,6 +275,7 @@ fn facts(
         version: if newest { "TLSv1.3" } else { "TLSv1.2" },
         cipher: cipher.map_or_else(String::new, |suite| format!("{:?}", suite.suite())),
         bindings,
+        client_certificate: None,
     }
 }
 
@@ -249,7 +313,7 @@ fn read_pair(files: &TlsFiles) -> Result<CertifiedKey, TlsError> {
     })
 }
 
-fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(super) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let wrong = |cause: String| TlsError::File { path: path.to_owned(), cause };
     let chain: Result<Vec<_>, _> =
         CertificateDer::pem_file_iter(path).map_err(|cause| wrong(cause.to_string()))?.collect();

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use gatepost_mta::Settings;
+use gatepost_mta::settings::{Credential, RouteLogin};
 use gatepost_policy::rules::{Endpoint, Pattern, Route, TlsRule};
-use gatepost_sasl::{Login, Secret};
+use gatepost_sasl::Secret;
 use gatepost_testworld::authority::Authority;
 use gatepost_testworld::exchanger::{Exchanger, Privacy};
 use gatepost_testworld::script::Script;
@@ -130,7 +131,9 @@ fn smart_host(settings: &mut Settings, address: SocketAddr, (password, tls): (&s
     let via = Endpoint::Address(address.ip(), address.port());
     let route = Route { pattern: Pattern::All, via, login: Some("provider".into()), tls };
     rule(settings, |rules| rules.routes.push(route));
-    let login = Login::new("org", Secret::new(password)).unwrap();
+    let credential = Credential::Password(Secret::new(password));
+    let mechanisms = credential.mechanisms();
+    let login = RouteLogin { username: "org".into(), credential, mechanisms };
     settings.logins.insert("provider".into(), login);
 }
 

@@ -19,10 +19,10 @@ use gatepost_mta::settings::{DnsSettings, ListenerSettings, ListenerTls, Timeout
 use gatepost_mta::{Event, Events, Parts, Server, Settings};
 use gatepost_policy::Rules;
 use gatepost_policy::rules::{
-    AuthRules, DeliveryRules, Destination, HostedDomain, LimitRules, PlaintextWithoutTls, RecipientRule,
-    Service, TlsRule,
+    AuthRules, DeliveryRules, Destination, HostedDomain, LimitRules, PlaintextWithoutTls, Ratchet,
+    RecipientRule, Service, TlsRule,
 };
-use gatepost_sasl::{Mechanism, Secret};
+use gatepost_sasl::{Mechanism, NtlmVersions, OauthHelp, Secret};
 use gatepost_spool::{Draft, Embedded as Queue, EmbeddedSettings as QueueSettings, Spool};
 use gatepost_testworld::authority::Authority;
 use gatepost_testworld::exchanger::{Exchanger, Message};
@@ -60,7 +60,7 @@ pub(crate) fn settings(dir: &Path) -> Settings {
     Settings {
         rules: Arc::new(rules(BTreeMap::from([(domain(OURS), hosted)]))),
         listeners: [("mx", Service::Mx), ("submission", Service::Submission)].map(listener).into(),
-        tls: Some(TlsFiles { certificate, private_key }),
+        tls: Some(TlsFiles { certificate, private_key, client_authorities: None }),
         timeouts: Timeouts::default(),
         dns: DnsSettings::default(),
         logins: BTreeMap::new(),
@@ -82,9 +82,17 @@ fn rules(hosted: BTreeMap<Domain, HostedDomain>) -> Rules {
         hosted,
         auth: AuthRules {
             mechanisms: Mechanism::ALL.into(),
+            listeners: BTreeMap::new(),
+            networks: Vec::new(),
+            served: Mechanism::ALL.into(),
+            realm: HOSTNAME.into(),
+            ntlm: NtlmVersions::Two,
+            oauth_help: OauthHelp::default(),
             plaintext_without_tls: PlaintextWithoutTls::Refused,
             failures_before_lockout: count(10),
             lockout: seconds(900),
+            tarpit: Duration::ZERO,
+            ratchet: Ratchet::Off,
         },
         machines: Vec::new(),
         limits: LimitRules {

@@ -1,4 +1,6 @@
-use gatepost_policy::auth::{AuthFacts, attempt};
+use std::net::IpAddr;
+
+use gatepost_policy::auth::{AuthFacts, ClientCertificate, OfferFacts, Standing, attempt};
 use gatepost_policy::rules;
 use gatepost_sasl::Mechanism;
 use serde::Deserialize;
@@ -19,6 +21,14 @@ struct Case {
     network: u32,
     #[serde(default)]
     account: u32,
+    /// Failures of a pair that is known; takes the place of the two above.
+    pair: Option<u32>,
+    #[serde(default = "submission")]
+    listener: String,
+    #[serde(default = "outside")]
+    client: IpAddr,
+    #[serde(default)]
+    certificate: Certificate,
     want: Want,
 }
 
@@ -30,6 +40,22 @@ enum Channel {
     Encrypted,
 }
 
+#[derive(Deserialize, Clone, Copy, Default)]
+#[serde(rename_all = "kebab-case")]
+enum Certificate {
+    Shown,
+    #[default]
+    NotShown,
+}
+
+fn submission() -> String {
+    "submission".into()
+}
+
+fn outside() -> IpAddr {
+    IpAddr::from([192, 0, 2, 1])
+}
+
 impl Named for Case {
     fn name(&self) -> &str {
         &self.name
@@ -39,16 +65,22 @@ impl Named for Case {
 pub(crate) fn run() -> usize {
     let rules = testing::rules();
     run_table("auth.toml", |case: &Case| {
-        let facts = AuthFacts {
+        let offer = OfferFacts {
             service: case.service.into(),
+            listener: &case.listener,
+            client: case.client,
             channel: match case.channel {
                 Channel::Clear => rules::Channel::Clear,
                 Channel::Encrypted => rules::Channel::Encrypted,
             },
-            mechanism: Mechanism::from_name(&case.mechanism).unwrap(),
-            failures_of_network: case.network,
-            failures_of_account: case.account,
+            certificate: match case.certificate {
+                Certificate::Shown => ClientCertificate::Shown,
+                Certificate::NotShown => ClientCertificate::NotShown,
+            },
         };
-        expect(&attempt(&facts, &rules), &case.want)
+        let stranger = Standing::Stranger { of_network: case.network, of_account: case.account };
+        let standing = case.pair.map_or(stranger, |failures| Standing::Known { failures });
+        let mechanism = Mechanism::from_name(&case.mechanism).unwrap();
+        expect(&attempt(&AuthFacts { offer, mechanism, standing }, &rules), &case.want)
     })
 }

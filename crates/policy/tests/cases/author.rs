@@ -4,7 +4,7 @@ use gatepost_policy::Fact;
 use gatepost_policy::submission::{AuthorFacts, author, authors};
 use serde::Deserialize;
 
-use crate::table::{Named, Service, Want, expect, peer, run as run_table};
+use crate::table::{Named, Service, Want, WrittenDevice, expect, peer, run as run_table};
 use crate::testing;
 
 #[derive(Deserialize)]
@@ -17,6 +17,7 @@ struct Case {
     header: Vec<String>,
     #[serde(default)]
     owned: Owned,
+    device: Option<WrittenDevice>,
     want: Want,
 }
 
@@ -53,12 +54,16 @@ pub(crate) fn run() -> usize {
                 Fact::Known(named.into_iter().find(|mailbox| !owned.contains(&mailbox.folded())).cloned())
             }
         };
+        let Fact::Known(device) = WrittenDevice::fact(case.device.as_ref()) else {
+            panic!("a device is known by now")
+        };
         let facts = AuthorFacts {
             service: case.service.into(),
             peer: &peer(&case.peer),
             from: &header.from,
             sender: &header.sender,
             foreign: &foreign,
+            device: &device,
         };
         expect(&author(&facts, &rules), &case.want)
     })

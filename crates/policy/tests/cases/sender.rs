@@ -5,7 +5,7 @@ use gatepost_policy::peer::{PeerFacts, identify};
 use gatepost_policy::submission::{SenderFacts, sender};
 use serde::Deserialize;
 
-use crate::table::{Answer, Named, Service, Want, expect, run as run_table};
+use crate::table::{Answer, Named, Service, Want, WrittenDevice, expect, run as run_table};
 use crate::testing;
 
 #[derive(Deserialize)]
@@ -17,6 +17,7 @@ struct Case {
     account: Option<String>,
     from: String,
     owns: Option<Answer>,
+    device: Option<WrittenDevice>,
     want: Want,
 }
 
@@ -39,7 +40,8 @@ pub(crate) fn run() -> usize {
         };
         let peer = identify(&facts, &rules);
         let owns = case.owns.unwrap_or(Answer::No).into();
-        let facts = SenderFacts { service, peer: &peer, reverse_path: &reverse_path, owns: &owns };
+        let device = &WrittenDevice::fact(case.device.as_ref());
+        let facts = SenderFacts { service, peer: &peer, reverse_path: &reverse_path, owns: &owns, device };
         expect(&sender(&facts, &rules), &case.want)
     })
 }

@@ -1,7 +1,9 @@
 //! What all tables share: how a file is read and a verdict compared.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use gatepost_policy::peer::Device;
 use gatepost_policy::{Decision, Fact, Peer, Verdict, rules};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -64,6 +66,30 @@ pub(crate) fn peer(text: &str) -> Peer {
         Some(("machine", name)) => Peer::Machine(name.into()),
         None if text == "anonymous" => Peer::Anonymous,
         other => panic!("no peer: {other:?}"),
+    }
+}
+
+/// A device as tables write it: nothing, "gone", "unknown", "free", or the addresses that it may use.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum WrittenDevice {
+    These(BTreeSet<String>),
+    Word(String),
+}
+
+impl WrittenDevice {
+    pub(crate) fn fact(written: Option<&Self>) -> Fact<Device> {
+        let named = |senders| Device::Named { label: "printer".into(), senders, messages_per_day: None };
+        Fact::Known(match written {
+            None => Device::None,
+            Some(Self::These(senders)) => named(senders.clone()),
+            Some(Self::Word(word)) if word == "free" => named(BTreeSet::new()),
+            Some(Self::Word(word)) if word == "gone" => Device::Gone,
+            Some(Self::Word(word)) if word == "unknown" => {
+                return Fact::Unknown("the directory is down".into());
+            }
+            Some(Self::Word(word)) => panic!("no device: {word}"),
+        })
     }
 }
 

@@ -2,173 +2,13 @@
 
 use std::{fmt, mem};
 
+pub(crate) use crate::exchange::credentials::{Login, Proof};
 use crate::exchange::gss::{GssAnswer, GssQuestion};
 use crate::mechanism::Tie;
 use crate::{
-    ChannelBinding, Mechanism, Nonce, OauthOneKeys, PlusOffer, Secret, bearer, cram, digest, external,
-    gssapi, limits, login, ntlm, oauth_one, plain, scram,
+    ChannelBinding, Mechanism, Nonce, PlusOffer, Secret, TokenFault, bearer, cram, digest, external, gssapi,
+    limits, login, ntlm, oauth_one, plain, scram,
 };
-
-/// Who we are at the server, and what proves it. Names and secrets are within limits and free of NUL.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Login {
-    username: String,
-    proof: Proof,
-    authorization: Option<String>,
-}
-
-/// What proves a login.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Proof {
-    Password(Secret),
-    /// A bearer token.
-    Token(Secret),
-    OauthOne(OauthOneKeys),
-    /// Kept by TLS.
-    Certificate,
-    /// Kept by the Kerberos library.
-    Ticket,
-}
-
-/// A login that no mechanism could send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LoginError {
-    /// User name or password is empty.
-    #[error("user name and password may not be empty")]
-    Empty,
-    /// Longer than [`limits::NAME_OCTETS_MOST`] or [`limits::PASSWORD_OCTETS_MOST`].
-    #[error("user name or password is too long")]
-    TooLong,
-    /// PLAIN separates its parts by NUL, so none may hold one.
-    #[error("user name or password holds a NUL")]
-    Nul,
-}
-
-impl Login {
-    /// User name and password, as the operator wrote them.
-    ///
-    /// # Errors
-    ///
-    /// [`LoginError`] says what is wrong with either.
-    pub fn new(username: impl Into<String>, password: Secret) -> Result<Self, LoginError> {
-        let username = username.into();
-        check(username.as_bytes(), limits::NAME_OCTETS_MOST)?;
-        check(password.expose(), limits::PASSWORD_OCTETS_MOST)?;
-        Ok(Self { username, proof: Proof::Password(password), authorization: None })
-    }
-
-    /// User name and a bearer token, for OAUTHBEARER and XOAUTH2.
-    ///
-    /// # Errors
-    ///
-    /// [`LoginError`] says what is wrong with either.
-    pub fn with_token(username: impl Into<String>, token: Secret) -> Result<Self, LoginError> {
-        let username = username.into();
-        check(username.as_bytes(), limits::NAME_OCTETS_MOST)?;
-        check(token.expose(), limits::TOKEN_OCTETS_MOST)?;
-        Ok(Self { username, proof: Proof::Token(token), authorization: None })
-    }
-
-    /// User name and OAuth 1 keys, for OAUTH10A.
-    ///
-    /// # Errors
-    ///
-    /// [`LoginError`] says what is wrong with the name.
-    pub fn with_oauth_one(username: impl Into<String>, keys: OauthOneKeys) -> Result<Self, LoginError> {
-        let username = username.into();
-        check(username.as_bytes(), limits::NAME_OCTETS_MOST)?;
-        Ok(Self { username, proof: Proof::OauthOne(keys), authorization: None })
-    }
-
-    /// The client certificate of the TLS channel, for EXTERNAL. The name may be empty: the server then takes it from the
-    /// certificate.
-    ///
-    /// # Errors
-    ///
-    /// [`LoginError`] says what is wrong with the name.
-    pub fn with_certificate(username: impl Into<String>) -> Result<Self, LoginError> {
-        let username = username.into();
-        if !username.is_empty() {
-            check(username.as_bytes(), limits::NAME_OCTETS_MOST)?;
-        }
-        Ok(Self { username, proof: Proof::Certificate, authorization: None })
-    }
-
-    /// A Kerberos ticket that the library finds by itself, for GSSAPI. The name is whom to act as, and may be empty.
-    ///
-    /// # Errors
-    ///
-    /// [`LoginError`] says what is wrong with the name.
-    pub fn with_ticket(username: impl Into<String>) -> Result<Self, LoginError> {
-        let username = username.into();
-        if !username.is_empty() {
-            check(username.as_bytes(), limits::NAME_OCTETS_MOST)?;
-        }
-        Ok(Self { username, proof: Proof::Ticket, authorization: None })
-    }
-
-    /// Whether this login has what the mechanism needs.
-    #[must_use]
-    pub fn fits(&self, mechanism: Mechanism) -> bool {
-        match (&self.proof, mechanism) {
-            (Proof::Token(_), Mechanism::Oauthbearer | Mechanism::Xoauth2)
-            | (Proof::OauthOne(_), Mechanism::Oauth10a)
-            | (Proof::Certificate, Mechanism::External)
-            | (Proof::Ticket, Mechanism::Gssapi) => true,
-            (Proof::Password(_), other) => !matches!(
-                other,
-                Mechanism::Oauthbearer
-                    | Mechanism::Xoauth2
-                    | Mechanism::Oauth10a
-                    | Mechanism::External
-                    | Mechanism::Gssapi
-            ),
-            (Proof::Token(_) | Proof::OauthOne(_) | Proof::Certificate | Proof::Ticket, _) => false,
-        }
-    }
-
-    /// The same login, acting for another user. LOGIN and CRAM-MD5 cannot say that.
-    ///
-    /// # Errors
-    ///
-    /// [`LoginError`] says what is wrong with the name.
-    pub fn acting_for(self, authorization: impl Into<String>) -> Result<Self, LoginError> {
-        let authorization = authorization.into();
-        check(authorization.as_bytes(), limits::NAME_OCTETS_MOST)?;
-        Ok(Self { authorization: Some(authorization), ..self })
-    }
-
-    pub(crate) fn username(&self) -> &str {
-        &self.username
-    }
-
-    pub(crate) fn proof(&self) -> &Proof {
-        &self.proof
-    }
-
-    /// The password; empty for a login that has none, which [`Login::fits`] keeps away from mechanisms that use it.
-    pub(crate) fn password(&self) -> Secret {
-        match &self.proof {
-            Proof::Password(password) => password.clone(),
-            Proof::Token(_) | Proof::OauthOne(_) | Proof::Certificate | Proof::Ticket => Secret::new(""),
-        }
-    }
-
-    pub(crate) fn authorization(&self) -> Option<&str> {
-        self.authorization.as_deref()
-    }
-}
-
-fn check(octets: &[u8], most: usize) -> Result<(), LoginError> {
-    if octets.is_empty() {
-        return Err(LoginError::Empty);
-    }
-    if octets.len() > most {
-        return Err(LoginError::TooLong);
-    }
-    if octets.contains(&0) { Err(LoginError::Nul) } else { Ok(()) }
-}
 
 /// What the driver brings to a client's exchange.
 #[derive(Debug)]
@@ -209,7 +49,7 @@ impl ClientContext {
 ///
 /// Send [`initial`](Self::initial) along with the command where there is one, [`receive`](Self::receive) each challenge, and
 /// when the server says that all is well, ask [`succeeded`](Self::succeeded) whether that may be believed. No mechanism
-/// takes more than three challenges. To abort, drop it.
+/// takes more than three challenges, but for GSSAPI, whose tokens are limited by [`limits::GSS_TOKENS_MOST`]. To abort, drop it.
 pub struct ClientExchange {
     mechanism: Mechanism,
     state: State,
@@ -236,10 +76,13 @@ pub enum ClientFailure {
     NoCredential,
     /// The server refuses our token; a fresh one may help.
     #[error("the server refuses the token: {0:?}")]
-    TokenRefused(crate::TokenFault),
+    TokenRefused(TokenFault),
     /// The Kerberos library refuses or cannot be asked.
     #[error("Kerberos has no ticket for this server, or refuses it")]
     NoTicket,
+    /// GSSAPI with a security layer only (RFC 4752 section 3.3), which we leave to TLS.
+    #[error("the server insists on a security layer inside the exchange")]
+    SecurityLayer,
     /// A `-PLUS` mechanism, but the channel has no binding.
     #[error("the channel has no binding for a -PLUS mechanism")]
     NoChannelBinding,
@@ -252,6 +95,10 @@ pub enum ClientFailure {
     /// The server goes on after its last word, or the driver after a failure.
     #[error("a challenge after the end of the exchange")]
     Unexpected,
+    /// The server wants what this client does not do (DIGEST-MD5 without `qop=auth`), or the mechanism cannot carry what the login
+    /// holds: choose another mechanism.
+    #[error("the server or the login asks for what this mechanism cannot do here")]
+    Unsupported,
     /// The server's nonce does not begin with ours.
     #[error("the server's nonce is not an answer to ours")]
     NonceNotOurs,
@@ -285,12 +132,12 @@ impl ClientExchange {
             Mechanism::Plain => Opening::Plain(context.login),
             Mechanism::Login => Opening::Login(login::Client::new(context.login)?),
             Mechanism::CramMd5 | Mechanism::Md5 => Opening::Cram(cram::Client::new(context.login)?),
-            Mechanism::DigestMd5 => Opening::Digest(digest::Client::new(context)?),
+            Mechanism::DigestMd5 => Opening::Digest(digest::Client::new(context)),
             Mechanism::Ntlm => Opening::Ntlm(ntlm::Client::new(context)?),
             Mechanism::Oauthbearer => Opening::Bearer(bearer::Client::oauthbearer(context)?),
             Mechanism::Xoauth2 => Opening::Bearer(bearer::Client::xoauth2(context)?),
             Mechanism::Oauth10a => Opening::OauthOne(oauth_one::Client::new(context)?),
-            Mechanism::External => Opening::External(external::Client::new(context)?),
+            Mechanism::External => Opening::External(external::Client::new(&context)),
             Mechanism::Gssapi => Opening::Gssapi(gssapi::Client::new(context)?),
             Mechanism::ScramSha1 => scram(Sha1, Tie::Unbound, context)?,
             Mechanism::ScramSha256 => scram(Sha256, Tie::Unbound, context)?,
@@ -363,10 +210,22 @@ impl ClientExchange {
     /// else the failure that ended the exchange.
     pub fn succeeded(&self) -> Result<(), ClientFailure> {
         match &self.state {
-            State::Opening(Opening::Scram(_)) => Err(ClientFailure::ServerNotProved),
+            State::Opening(Opening::Scram(_) | Opening::Digest(_)) => Err(ClientFailure::ServerNotProved),
             State::Opening(_) => Err(ClientFailure::Premature),
             State::Going(client) => client.succeeded(),
             State::Ended(failure) => Err(*failure),
+        }
+    }
+
+    /// What the server said about our token inside the exchange; a driver asks it when the server's refusal comes, and may then
+    /// fetch a fresh token. None where it said nothing: servers exist that refuse without a word of why.
+    #[must_use]
+    pub fn token_refused(&self) -> Option<TokenFault> {
+        match &self.state {
+            State::Going(Client::Bearer(client)) => client.refused(),
+            State::Going(Client::OauthOne(client)) => client.refused(),
+            State::Ended(ClientFailure::TokenRefused(fault)) => Some(*fault),
+            State::Opening(_) | State::Going(_) | State::Ended(_) => None,
         }
     }
 

@@ -2,74 +2,13 @@
 
 use std::{fmt, mem};
 
+pub(crate) use crate::exchange::context::{OauthHelp, ServerContext};
 use crate::exchange::gss::{GssAnswer, GssQuestion};
 use crate::mechanism::Tie;
 use crate::{
-    ChannelBinding, CramSecret, DigestSecret, Identity, Mechanism, Nonce, NtHash, OauthOneKeys, PlusOffer,
-    ScramVerifier, Secret, bearer, cram, digest, external, gssapi, limits, login, ntlm, oauth_one, plain,
-    scram,
+    CramSecret, DigestSecret, Identity, Mechanism, NtHash, OauthOneKeys, ScramVerifier, Secret, bearer, cram,
+    digest, external, gssapi, limits, login, ntlm, oauth_one, plain, scram,
 };
-
-/// What the driver brings to a server's exchange.
-#[derive(Debug)]
-pub struct ServerContext {
-    /// Fresh for this exchange.
-    pub nonce: Nonce,
-    /// The bindings of the channel, none without TLS.
-    pub bindings: Vec<ChannelBinding>,
-    /// What the client could read in the list of mechanisms.
-    pub plus: PlusOffer,
-    /// Our name: in challenges, and as the host that a token or a digest must be meant for.
-    pub host: String,
-    /// The port that the client connected to, which OAuth clients name.
-    pub port: u16,
-    /// Seconds since 1970.
-    pub time: u64,
-    /// DIGEST-MD5's realm: the one that secrets were made for.
-    pub realm: String,
-    /// Where clients of OAUTHBEARER learn how to get a token (RFC 7628 section 3.2.2).
-    pub oauth_help: OauthHelp,
-    /// What NTLM takes.
-    pub ntlm: NtlmVersions,
-}
-
-/// What a refused OAuth client is told (RFC 7628 section 3.2.2).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct OauthHelp {
-    /// The scope that a token needs.
-    pub scope: Option<String>,
-    /// The address of the issuer's OpenID configuration.
-    pub openid_configuration: Option<String>,
-}
-
-/// Which responses NTLM takes ([MS-NLMP] section 3.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum NtlmVersions {
-    /// NTLMv2 only.
-    #[default]
-    Two,
-    /// NTLMv1 too, which is broken: for devices that know no other.
-    OneAndTwo,
-}
-
-impl ServerContext {
-    /// A context without TLS, at port 587, whose realm is the host. Set what is otherwise.
-    #[must_use]
-    pub fn new(nonce: Nonce, host: impl Into<String>, time: u64) -> Self {
-        let host = host.into();
-        Self {
-            nonce,
-            bindings: Vec::new(),
-            plus: PlusOffer::NotOffered,
-            realm: host.clone(),
-            host,
-            port: 587,
-            time,
-            oauth_help: OauthHelp::default(),
-            ntlm: NtlmVersions::default(),
-        }
-    }
-}
 
 /// One authentication of one client.
 ///
@@ -127,7 +66,7 @@ pub enum ServerQuestion {
     },
     /// Answer with [`Answer::Nt`].
     NtHash {
-        /// Whose.
+        /// Whose. Where the client cut `ada@example.org` in two, it is whole again.
         user: String,
         /// The domain that the client names, which may be empty.
         domain: String,
@@ -474,14 +413,12 @@ impl<S> Turn<S> {
 
     /// The end of every mechanism that lets the directory compare passwords.
     pub(crate) fn of_password_check(answer: &Answer, identity: Identity) -> Self {
-        match answer {
-            Answer::Password(PasswordCheck::Right) => Self::Succeeded(identity),
-            Answer::Password(PasswordCheck::RightAs(user)) => {
-                Self::Succeeded(identity.known_as(user.clone()))
-            }
-            Answer::Password(PasswordCheck::Wrong) => Self::Failed(Failure::Rejected),
-            Answer::Password(PasswordCheck::Unavailable) => Self::Failed(Failure::Unavailable),
-            other => other.misfit(),
+        let Answer::Password(check) = answer else { return answer.misfit() };
+        match check {
+            PasswordCheck::Right => Self::Succeeded(identity),
+            PasswordCheck::RightAs(user) => Self::Succeeded(identity.known_as(user.clone())),
+            PasswordCheck::Wrong => Self::Failed(Failure::Rejected),
+            PasswordCheck::Unavailable => Self::Failed(Failure::Unavailable),
         }
     }
 }

@@ -4,8 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::AuthMessage;
-use super::message::{ClientFinal, ServerFinal, ServerFirst, escape};
+use super::message::{ClientFinal, ServerFinal, ServerFirst};
 use crate::exchange::client::{ClientContext, ClientFailure, ClientTurn, Login};
+use crate::gs2::escape;
 use crate::mechanism::Tie;
 use crate::verifier::Keys;
 use crate::{PlusOffer, ScramHash, Secret, limits, prepare};

@@ -5,6 +5,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::gs2::unescape;
 use crate::limits;
 
 /// The channel binding flag that begins the GS2 header.
@@ -158,27 +159,6 @@ fn is_extension(attribute: &str) -> bool {
     octets.next().is_some_and(|letter| letter.is_ascii_alphabetic() && letter != b'm')
         && octets.next() == Some(b'=')
         && octets.next().is_some()
-}
-
-/// A `saslname` back to the name: `=2C` is a comma, `=3D` an equals sign, and nothing else may follow `=`.
-fn unescape(text: &str) -> Option<String> {
-    let mut pieces = text.split('=');
-    let mut name = pieces.next()?.to_owned();
-    for piece in pieces {
-        let (code, rest) = piece.split_at_checked(2)?;
-        name.push(match code {
-            "2C" | "2c" => ',',
-            "3D" | "3d" => '=',
-            _ => return None,
-        });
-        name.push_str(rest);
-    }
-    (!name.is_empty()).then_some(name)
-}
-
-/// A name as a `saslname`.
-pub(super) fn escape(name: &str) -> String {
-    name.replace('=', "=3D").replace(',', "=2C")
 }
 
 #[cfg(test)]

@@ -78,15 +78,17 @@ impl Server {
 
     pub(crate) fn answer(self, answer: Answer) -> Turn<Self> {
         let Self::Verifier(first) = self else { return Turn::Failed(Failure::Misused) };
-        match answer {
-            Answer::Scram(Lookup::Found(verifier)) if verifier.hash() == first.hash => {
+        let Answer::Scram(found) = answer else { return answer.misfit() };
+        match found {
+            Lookup::Found(verifier) if verifier.hash() == first.hash => {
                 let server_first = ServerFirst::write(&first.nonce, verifier.salt(), verifier.iterations());
                 let challenge = server_first.clone().into_bytes();
                 Turn::Challenge(challenge, Self::Final(Final { first, server_first, verifier }))
             }
-            Answer::Scram(Lookup::Missing) => Turn::Failed(Failure::Rejected),
-            Answer::Scram(Lookup::Unavailable) => Turn::Failed(Failure::Unavailable),
-            other => other.misfit(),
+            // A verifier of another hash than was asked for is an answer to another question.
+            Lookup::Found(_) => Turn::Failed(Failure::Misused),
+            Lookup::Missing => Turn::Failed(Failure::Rejected),
+            Lookup::Unavailable => Turn::Failed(Failure::Unavailable),
         }
     }
 }

@@ -184,6 +184,8 @@ fn success_without_a_proof_is_not_believed() {
         assert!(matches!(step, ClientStep::Respond(_)), "{step:?}");
         assert_eq!(client.succeeded(), Err(ClientFailure::ServerNotProved), "{mechanism:?}");
     }
+    let digest = ClientExchange::begin(Mechanism::DigestMd5, client_context(both(), PlusOffer::Offered));
+    assert_eq!(digest.unwrap().succeeded(), Err(ClientFailure::ServerNotProved));
     for mechanism in [Mechanism::Plain, Mechanism::Login, Mechanism::CramMd5] {
         let client = ClientExchange::begin(mechanism, client_context(both(), PlusOffer::Offered)).unwrap();
         assert_eq!(client.succeeded(), Err(ClientFailure::Premature), "{mechanism:?}");
@@ -193,7 +195,7 @@ fn success_without_a_proof_is_not_believed() {
 /// What was overheard, played to a server with another nonce.
 #[test]
 fn a_replay_is_refused() {
-    for mechanism in [Mechanism::CramMd5].into_iter().chain(SCRAM) {
+    for mechanism in [Mechanism::CramMd5, Mechanism::DigestMd5].into_iter().chain(SCRAM) {
         let mut heard = Vec::new();
         let (server, client) = pair(mechanism);
         let outcome = talk(server, client, |way, _, octets| {

@@ -84,7 +84,7 @@ fn malformed_first_messages_are_refused() {
     // Well-formed, and too long by one octet.
     let mut long = b"n,,n=ada,r=abc,x=".to_vec();
     long.resize(limits::MESSAGE_OCTETS_MOST + 1, b'x');
-    let rows: [(Mechanism, &[u8], Failure); 18] = [
+    let rows: [(Mechanism, &[u8], Failure); 20] = [
         (Mechanism::Plain, b"", Failure::Malformed),
         (Mechanism::Plain, b"ada", Failure::Malformed),
         (Mechanism::Plain, b"ada\0horse", Failure::Malformed),
@@ -101,6 +101,8 @@ fn malformed_first_messages_are_refused() {
         (Mechanism::Login, b"\xc3", Failure::Malformed),
         (Mechanism::Login, &name, Failure::Malformed),
         (Mechanism::CramMd5, b"ada b913a602c7eda7a495b4e6e7334d3890", Failure::Malformed),
+        (Mechanism::DigestMd5, b"", Failure::Malformed),
+        (Mechanism::DigestMd5, b"charset=utf-8", Failure::Malformed),
         (Mechanism::ScramSha256, b"", Failure::Malformed),
         (Mechanism::ScramSha1, &long, Failure::Malformed),
     ];

@@ -1,6 +1,6 @@
 //! Verifiers: made, written, read, faked.
 
-use super::{ScramVerifier, VerifierError};
+use super::{DigestSecret, ScramVerifier, VerifierError};
 use crate::{ScramHash, Secret, limits};
 
 /// From RFC 7677 section 3 (user, pencil), as PostgreSQL would store it: checked by the exchange in `crate::tests` too.
@@ -96,4 +96,19 @@ fn a_fake_is_stable_and_like_a_real_one() {
 #[test]
 fn debug_shows_no_key_and_no_salt() {
     assert_eq!(format!("{:?}", verifier()), "ScramVerifier(SCRAM-SHA-256, 4096 iterations, ..)");
+}
+
+/// RFC 2831 section 2.1.2.1 wants ISO 8859-1 where it can be had. The digits are Python's.
+#[test]
+fn digests_are_of_latin_text_where_it_can_be_had() {
+    let rows = [
+        ("chris", "secret", "51a1d1fbdd84a14098206e08a6bf3e1a"),
+        ("\u{e9}va", "caf\u{e9}", "562efcd59e43b09f526380fa5c760065"),
+        ("\u{e9}va", "\u{20ac}", "98e7c11a925f2690aec6994827844d7e"),
+    ];
+    for (user, password, want) in rows {
+        let secret = DigestSecret::derive(user, "mail.example", &Secret::new(password));
+        assert_eq!(crate::hash::hex(secret.octets()).expose(), want.as_bytes(), "{user} {password}");
+        assert_eq!(DigestSecret::from_octets(secret.octets().clone()), Some(secret));
+    }
 }

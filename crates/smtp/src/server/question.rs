@@ -39,7 +39,7 @@ pub enum Question {
     },
     /// The client wants to log in. Wants [`Answer::Challenge`], [`Answer::Authenticated`] or [`Answer::Refuse`].
     AuthBegin {
-        /// One of those in the settings, in upper case.
+        /// In upper case: one of those in the settings, or one that nobody offered, for which [`Answer::Refuse`] is the answer.
         mechanism: String,
         /// The initial response, decoded. `=` is one of no octets.
         initial: Option<AuthOctets>,

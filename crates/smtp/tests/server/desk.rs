@@ -98,7 +98,10 @@ impl Desk {
                 self.exchange = Exchange::LoginName;
                 challenge(b"Username:")
             }
-            (other, _) => panic!("{other} is not offered"),
+            (_unknown, _) => {
+                let text = "This mechanism is not offered; these are: PLAIN LOGIN".to_owned();
+                Answer::Refuse(reply::UNKNOWN_MECHANISM.with_text(text))
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! Dovecot: a message store behind LMTP, on a unix socket and over TCP; and the mechanisms that Postfix lacks.
 
+use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::{Foreground, NOBODY, await_listener, open_folder, owned_folder, program};
+use crate::issuer::Issuer;
 use crate::loopback::Neighbourhood;
 use crate::maildir::Maildir;
 
@@ -27,7 +29,7 @@ impl Dovecot {
     ///
     /// When Dovecot is not here, may not be started by this user, or does not listen in time.
     pub async fn store() -> io::Result<Self> {
-        Self::start("").await
+        Self::start("", None).await
     }
 
     /// Knows one account, and proves it by PLAIN, LOGIN, CRAM-MD5, DIGEST-MD5, SCRAM-SHA-1 and SCRAM-SHA-256
@@ -38,10 +40,19 @@ impl Dovecot {
     ///
     /// As for [`Dovecot::store`].
     pub async fn account(user: &str, password: &str) -> io::Result<Self> {
-        Self::start(&format!("{user}:{{PLAIN}}{password}\n")).await
+        Self::start(&format!("{user}:{{PLAIN}}{password}\n"), None).await
     }
 
-    async fn start(accounts: &str) -> io::Result<Self> {
+    /// Knows whoever shows a token that this issuer knows, by OAUTHBEARER and XOAUTH2.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Dovecot::store`].
+    pub async fn tokens_of(issuer: &Issuer) -> io::Result<Self> {
+        Self::start("", Some(issuer)).await
+    }
+
+    async fn start(accounts: &str, issuer: Option<&Issuer>) -> io::Result<Self> {
         let folder = open_folder()?;
         let address = Neighbourhood::new().free_port(1)?;
         owned_folder(folder.path(), "mail", NOBODY)?;
@@ -50,7 +61,18 @@ impl Dovecot {
         }
         let configuration = folder.path().join("dovecot.conf");
         std::fs::write(folder.path().join("accounts"), accounts)?;
-        std::fs::write(&configuration, text(folder.path(), address))?;
+        let mut written = text(folder.path(), address);
+        if let Some(issuer) = issuer {
+            let oauth = folder.path().join("oauth2.conf");
+            let info = format!("tokeninfo_url = {}/tokeninfo/\nusername_attribute = email\n", issuer.url());
+            std::fs::write(&oauth, info)?;
+            let _ = writeln!(
+                written,
+                "passdb {{\n  driver = oauth2\n  mechanisms = oauthbearer xoauth2\n  args = {}\n}}",
+                oauth.display()
+            );
+        }
+        std::fs::write(&configuration, written)?;
         let mut command = program(Path::new(PROGRAM))?;
         let server = Foreground::start(command.arg("-F").arg("-c").arg(&configuration))?;
         await_listener(address, &folder.path().join("dovecot.log")).await?;
@@ -101,7 +123,7 @@ listen = {ip}
 auth_username_chars =
 mail_location = maildir:{at}/mail/%u
 mail_save_crlf = no
-auth_mechanisms = plain login cram-md5 digest-md5 scram-sha-1 scram-sha-256
+auth_mechanisms = plain login cram-md5 digest-md5 scram-sha-1 scram-sha-256 oauthbearer xoauth2
 disable_plaintext_auth = no
 auth_failure_delay = 0
 passdb {{

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::{Foreground, await_listener, open_folder, owned_folder, program, user};
+use crate::authority::Identity;
 use crate::loopback::Neighbourhood;
 use crate::maildir::Maildir;
 
@@ -23,6 +24,21 @@ pub struct Exim {
     address: SocketAddr,
 }
 
+/// An account that an Exim proves before it takes anything, under TLS only.
+#[derive(Debug, Clone)]
+pub struct Logins {
+    /// Its name.
+    pub user: String,
+    /// Its password; without a colon, which would end it in Exim's lists.
+    pub password: String,
+    /// Where to listen: known before, for a certificate that names it.
+    pub address: SocketAddr,
+    /// The certificate to show.
+    pub identity: Identity,
+    /// PEM: who vouches for client certificates, whose first e-mail address is then the user, by EXTERNAL.
+    pub authorities: String,
+}
+
 impl Exim {
     /// Takes mail for this domain, any recipient, into one Maildir, and relays for nobody.
     ///
@@ -30,15 +46,38 @@ impl Exim {
     ///
     /// When Exim is not here, may not be started by this user, or does not listen in time.
     pub async fn receiving(domain: &str) -> io::Result<Self> {
+        Self::start(domain, None).await
+    }
+
+    /// The same, but only for who has logged in: PLAIN, LOGIN, CRAM-MD5, NTLM (`spa`), EXTERNAL.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Exim::receiving`].
+    pub async fn demanding(domain: &str, logins: &Logins) -> io::Result<Self> {
+        Self::start(domain, Some(logins)).await
+    }
+
+    async fn start(domain: &str, logins: Option<&Logins>) -> io::Result<Self> {
         let folder = open_folder()?;
-        let address = Neighbourhood::new().free_port(1)?;
+        let address =
+            logins.map_or_else(|| Neighbourhood::new().free_port(1), |logins| Ok(logins.address))?;
         let owner = user(USER)?;
         for name in ["spool", "mail", "log"] {
             owned_folder(folder.path(), name, owner)?;
         }
         let binary = binary();
         let configuration = folder.path().join("exim.conf");
-        std::fs::write(&configuration, text(folder.path(), &binary, (domain, address)))?;
+        let mut written = text(folder.path(), &binary, (domain, address));
+        if let Some(logins) = logins {
+            let (certificate, key) = logins.identity.write(folder.path(), "server")?;
+            for path in [&certificate, &key] {
+                std::os::unix::fs::chown(path, Some(owner), None)?;
+            }
+            std::fs::write(folder.path().join("authorities.pem"), &logins.authorities)?;
+            written = with_logins(&written, logins, [folder.path(), &certificate, &key]);
+        }
+        std::fs::write(&configuration, written)?;
         let mut command = program(&binary)?;
         let server = Foreground::start(command.arg("-C").arg(&configuration).arg("-bdf"))?;
         await_listener(address, &folder.path().join("log/mainlog")).await?;
@@ -87,7 +126,7 @@ pid_file_path = {at}/exim.pid
 notifier_socket =
 local_interfaces = {ip}
 daemon_smtp_ports = {port}
-domainlist local_domains = {domain}
+domainlist local_domains = {domain} : *.{domain}
 acl_smtp_rcpt = recipient
 acl_smtp_data = content
 smtp_accept_max = 200
@@ -132,4 +171,56 @@ begin retry
 ",
         binary = binary.display()
     )
+}
+
+/// The same configuration under TLS, for who has logged in.
+fn with_logins(text: &str, logins: &Logins, [folder, certificate, key]: [&Path; 3]) -> String {
+    let tls = format!(
+        "tls_advertise_hosts = *
+tls_certificate = {}
+tls_privatekey = {}
+tls_verify_certificates = {}/authorities.pem
+tls_try_verify_hosts = *
+auth_advertise_hosts = ${{if eq{{$tls_in_cipher}}{{}}{{}}{{*}}}}",
+        certificate.display(),
+        key.display(),
+        folder.display()
+    );
+    let Logins { user, password, .. } = logins;
+    let right = format!("and{{{{eq{{$auth1}}{{{user}}}}}{{eq{{$auth2}}{{{password}}}}}}}");
+    let authenticators = format!(
+        "begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_prompts = :
+  server_condition = ${{if and{{{{eq{{$auth2}}{{{user}}}}}{{eq{{$auth3}}{{{password}}}}}}}}}
+  server_set_id = $auth2
+login:
+  driver = plaintext
+  public_name = LOGIN
+  server_prompts = Username:: : Password::
+  server_condition = ${{if {right}}}
+  server_set_id = $auth1
+cram:
+  driver = cram_md5
+  public_name = CRAM-MD5
+  server_secret = ${{if eq{{$auth1}}{{{user}}}{{{password}}}fail}}
+  server_set_id = $auth1
+ntlm:
+  driver = spa
+  public_name = NTLM
+  server_password = ${{if eq{{$auth1}}{{{user}}}{{{password}}}fail}}
+  server_set_id = $auth1
+external:
+  driver = external
+  public_name = EXTERNAL
+  server_param2 = ${{certextract{{subj_altname,mail,>:}}{{$tls_in_peercert}}}}
+  server_condition = ${{if and{{{{bool{{$tls_in_certificate_verified}}}}{{eq{{$auth2}}{{{user}}}}}}}}}
+  server_set_id = $auth2
+"
+    );
+    text.replace("tls_advertise_hosts =\n", &format!("{tls}\n"))
+        .replace("recipient:\n  accept domains", "recipient:\n  deny !authenticated = *\n  accept domains")
+        .replace("begin acl", &format!("{authenticators}begin acl"))
 }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::{Dovecot, NOBODY, await_listener, end, open_folder, owned_folder, program, user};
+use super::{CyrusSasl, Dovecot, NOBODY, await_listener, end, open_folder, owned_folder, program, user};
 use crate::authority::Identity;
 use crate::loopback::Neighbourhood;
 use crate::maildir::Maildir;
@@ -48,6 +48,8 @@ pub struct Plan {
     settings: Vec<(String, String)>,
     identity: Option<Identity>,
     address: Option<SocketAddr>,
+    /// What Cyrus SASL is to do.
+    sasl: Option<PathBuf>,
 }
 
 /// A running Postfix. Dropping it ends it and removes its folder.
@@ -115,7 +117,7 @@ impl Postfix {
 
 impl Plan {
     fn new(domain: &str) -> Self {
-        Self { domain: domain.to_owned(), settings: Vec::new(), identity: None, address: None }
+        Self { domain: domain.to_owned(), settings: Vec::new(), identity: None, address: None, sasl: None }
     }
 
     /// One more line of `main.cf`; it outweighs what was there.
@@ -152,6 +154,20 @@ impl Plan {
             .setting("smtpd_relay_restrictions", "permit_sasl_authenticated, reject")
     }
 
+    /// Demands a login that Cyrus SASL proves, and then carries to anyone; in the clear too, unless settings say
+    /// otherwise.
+    #[must_use]
+    pub fn accounts_in(mut self, cyrus: &CyrusSasl) -> Self {
+        self.sasl = Some(cyrus.configuration());
+        self.setting("smtpd_sasl_auth_enable", "yes")
+            .setting("smtpd_sasl_type", "cyrus")
+            .setting("smtpd_sasl_path", "smtpd")
+            .setting("smtpd_sasl_local_domain", cyrus.realm())
+            .setting("smtpd_sasl_security_options", "noanonymous")
+            .setting("mynetworks", "")
+            .setting("smtpd_relay_restrictions", "permit_sasl_authenticated, reject")
+    }
+
     /// Brings it to life.
     ///
     /// # Errors
@@ -176,6 +192,11 @@ impl Plan {
     fn write(&self, folder: &Path, address: SocketAddr) -> io::Result<()> {
         let conf = folder.join("conf");
         std::fs::create_dir_all(&conf)?;
+        if let Some(sasl) = &self.sasl {
+            // Debian's build looks here, whatever `cyrus_sasl_config_path` says.
+            std::fs::create_dir_all(conf.join("sasl"))?;
+            std::fs::copy(sasl, conf.join("sasl/smtpd.conf"))?;
+        }
         owned_folder(folder, "data", user("postfix")?)?;
         owned_folder(folder, "mail", NOBODY)?;
         std::fs::create_dir_all(folder.join("queue"))?;

@@ -58,7 +58,7 @@ fn what_a_device_may_do_is_kept() {
         ..Device::new("scanner", NOW)
     };
     directory.add_device(ADA, &new(device.clone())).unwrap();
-    assert_eq!(directory.devices(ADA).unwrap(), [device.clone()]);
+    assert_eq!(directory.devices(ADA).unwrap().as_slice(), std::slice::from_ref(&device));
     let login = Login::of_device(ADA, "scanner");
     let account = directory.store.account(&login, now()).unwrap().unwrap();
     assert_eq!(account.device(), Some(&device));

@@ -184,10 +184,10 @@ impl Md5Hash {
         let (first, last): (&[u8], &[u8]) =
             if round % 2 == 1 { (password, before) } else { (before, password) };
         let mut hash = Md5::new().chain_update(first);
-        if round % 3 != 0 {
+        if !round.is_multiple_of(3) {
             hash.update(salt);
         }
-        if round % 7 != 0 {
+        if !round.is_multiple_of(7) {
             hash.update(password);
         }
         hash.chain_update(last).finalize().into()

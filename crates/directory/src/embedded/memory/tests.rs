@@ -77,7 +77,8 @@ fn the_first_bound_login_sets_the_ratchet_and_the_operator_resets_it() {
     drop(directory);
     let directory = open(&data_dir);
     assert_eq!(directory.show(ADA).unwrap().bound_since(), Some(later));
-    directory.reset_ratchet(ADA).unwrap();
+    assert_eq!(directory.reset_ratchet(ADA).unwrap(), 1);
+    assert_eq!(directory.reset_ratchet(ADA).unwrap(), 0);
     assert_eq!(directory.show(ADA).unwrap().bound_since(), None);
     directory.note_login(&bound(NOW.after(Duration::from_secs(901)))).unwrap();
     assert!(directory.show(ADA).unwrap().bound_since().is_some());
@@ -126,4 +127,19 @@ fn the_nonces_of_one_credential_are_bounded() {
     let nonce = |token| OauthOneNonce { consumer: "c", token, nonce: "n", timestamp: seconds };
     assert_eq!(directory.use_nonce(&nonce("t"), NOW).unwrap(), Freshness::Unavailable);
     assert_eq!(directory.use_nonce(&nonce("u"), NOW).unwrap(), Freshness::New);
+}
+
+/// What is remembered is not waited for; an account that was changed is.
+#[test]
+fn noting_a_login_does_not_wait_for_the_disk() {
+    let data_dir = TempDir::new().unwrap();
+    let directory = open(&data_dir);
+    let synchronous = |connection: &Connection| -> u8 {
+        connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap()
+    };
+    const NORMAL: u8 = 1;
+    const FULL: u8 = 2;
+    assert_eq!(synchronous(&directory.store.noting()), NORMAL);
+    let changing = directory.store.change(|change| Ok::<_, StoreFault>(synchronous(&change.0)));
+    assert_eq!(changing.unwrap(), FULL);
 }

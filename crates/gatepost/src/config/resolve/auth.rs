@@ -1,14 +1,24 @@
 //! Logging in.
 
-use gatepost_policy::rules::{AuthRules, PlaintextWithoutTls, Service};
-use gatepost_sasl::{Mechanism, Strength};
+use std::time::Duration;
 
-use super::Resolving;
+use gatepost_mail::Domain;
+use gatepost_policy::rules::{AuthRules, PlaintextWithoutTls, Ratchet};
+use gatepost_sasl::{Mechanism, NtlmVersions, OauthHelp};
+
+use super::{Resolving, mechanisms};
 use crate::config::fault::Fault;
 use crate::config::values::Wait;
 
-pub(super) fn resolve(resolving: &mut Resolving<'_>) -> AuthRules {
-    check_mechanisms(resolving);
+/// Longest delay that a mail program's user bears.
+const TARPIT_SENSIBLE: Duration = Duration::from_secs(30);
+
+/// Decides about logins. DIGEST-MD5's realm is the hostname unless another is written.
+pub(super) fn resolve(resolving: &mut Resolving<'_>, hostname: Option<&Domain>) -> AuthRules {
+    mechanisms::check(resolving);
+    check_tarpit(resolving);
+    check_ratchet(resolving);
+    check_ntlm(resolving);
     let auth = &resolving.options.auth;
     if auth.allow_plaintext_without_tls.value == PlaintextWithoutTls::Allowed {
         resolving.note(
@@ -17,7 +27,7 @@ pub(super) fn resolve(resolving: &mut Resolving<'_>) -> AuthRules {
                 .mend("remove the line; SCRAM needs no TLS to keep a password secret"),
         );
     }
-    if auth.lockout.value < Wait(std::time::Duration::from_secs(1)) {
+    if auth.lockout.value < Wait(Duration::from_secs(1)) {
         resolving.note(
             Fault::error("a lockout of no time lets everybody guess passwords")
                 .at(auth.lockout.place.clone(), "no time")
@@ -25,48 +35,63 @@ pub(super) fn resolve(resolving: &mut Resolving<'_>) -> AuthRules {
         );
     }
     AuthRules {
-        mechanisms: auth.mechanisms.items.iter().map(|mechanism| mechanism.value).collect(),
+        mechanisms: mechanisms::values(&auth.mechanisms),
+        listeners: mechanisms::of_listeners(resolving.options),
+        networks: mechanisms::of_networks(resolving.options),
+        served: mechanisms::served(resolving.options),
+        realm: match (&auth.realm, hostname) {
+            (Some(realm), _) => realm.value.clone(),
+            (None, hostname) => hostname.map_or_else(String::new, |name| name.ascii().to_owned()),
+        },
+        ntlm: auth.ntlm_v1.value,
+        oauth_help: OauthHelp::default(),
         plaintext_without_tls: auth.allow_plaintext_without_tls.value,
         failures_before_lockout: auth.failures_before_lockout.value,
         lockout: auth.lockout.value.0,
+        tarpit: auth.tarpit.value.0,
+        ratchet: auth.ratchet.value,
     }
 }
 
-fn check_mechanisms(resolving: &mut Resolving<'_>) {
+fn check_tarpit(resolving: &mut Resolving<'_>) {
+    let tarpit = &resolving.options.auth.tarpit;
+    if tarpit.value > Wait(TARPIT_SENSIBLE) {
+        resolving.note(
+            Fault::warning("people who mistype wait longer than their mail programs do")
+                .at(tarpit.place.clone(), "more than half a minute")
+                .mend("write \"10s\""),
+        );
+    }
+}
+
+fn check_ratchet(resolving: &mut Resolving<'_>) {
     let options = resolving.options;
-    let mechanisms = &options.auth.mechanisms;
-    let submission = options.listener.entries.iter().find(|(_, it)| it.role.value == Service::Submission);
-    if let (true, Some((name, _))) = (mechanisms.items.is_empty(), submission) {
+    let ratchet = &options.auth.ratchet;
+    let bound = |mechanism: Mechanism| mechanism.needs_channel_binding();
+    if ratchet.value == Ratchet::On && !mechanisms::named(options, bound) {
         resolving.note(
-            Fault::error(format!("nobody can log in at [listener.{}]", name.value.0))
-                .at(mechanisms.place.clone(), "no mechanism")
-                .mend("remove the line: the default is safe, and every client speaks one of it"),
+            Fault::warning("the ratchet never takes hold: no mechanism binds a login to its TLS channel")
+                .at(ratchet.place.clone(), "nothing to hold on to")
+                .against(options.auth.mechanisms.place.clone(), "none with -PLUS")
+                .mend("add \"SCRAM-SHA-256-PLUS\""),
         );
     }
-    for (index, mechanism) in mechanisms.items.iter().enumerate() {
-        let earlier = mechanisms.items.iter().take(index);
-        if let Some(first) = earlier.clone().find(|first| first.value == mechanism.value) {
-            resolving.note(
-                Fault::error(format!("{} is written twice", mechanism.value.name()))
-                    .at(mechanism.place.clone(), "again")
-                    .against(first.place.clone(), "first here")
-                    .mend("remove one of them"),
-            );
-        }
-        if mechanism.value.strength() == Strength::Challenge {
-            resolving.note(
-                Fault::warning(format!("{} is weak", mechanism.value.name()))
-                    .at(mechanism.place.clone(), "an onlooker can guess passwords quickly")
-                    .mend("remove it, unless a device speaks nothing else; only accounts that opted in can use it"),
-            );
-        }
+}
+
+fn check_ntlm(resolving: &mut Resolving<'_>) {
+    let options = resolving.options;
+    let ntlm = &options.auth.ntlm_v1;
+    if ntlm.value == NtlmVersions::Two {
+        return;
     }
-    let scram = |mechanism: &Mechanism| mechanism.scram_hash().is_some();
-    if !mechanisms.items.is_empty() && !mechanisms.items.iter().any(|it| scram(&it.value)) {
-        resolving.note(
-            Fault::warning("every mechanism shows the password to whoever the client takes for us")
-                .at(mechanisms.place.clone(), "no SCRAM")
-                .mend("add \"SCRAM-SHA-256\""),
-        );
-    }
+    let fault = if mechanisms::named(options, |mechanism| mechanism == Mechanism::Ntlm) {
+        Fault::warning("NTLMv1 is broken: who sees one login can compute what is as good as the password")
+            .at(ntlm.place.clone(), "taken here")
+            .mend("remove the line, and set the device to NTLMv2; or give the device a password of its own")
+    } else {
+        Fault::warning("`auth.ntlm-v1` has no effect: NTLM is not offered")
+            .at(ntlm.place.clone(), "of a mechanism that nobody can use")
+            .mend("remove the line")
+    };
+    resolving.note(fault);
 }

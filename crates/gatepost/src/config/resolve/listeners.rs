@@ -92,19 +92,20 @@ fn check_logins(resolving: &mut Resolving<'_>, name: &Setting<Word>, listener: &
     let auth = &resolving.options.auth;
     let allowed = auth.allow_plaintext_without_tls.value == PlaintextWithoutTls::Allowed;
     let clear = listener.tls.value == ListenerTls::Off;
-    let usable = auth.mechanisms.items.iter().any(|mechanism| {
+    let list = listener.mechanisms.as_ref().unwrap_or(&auth.mechanisms);
+    let usable = list.items.iter().any(|mechanism| {
         let mechanism = mechanism.value;
         !clear
             || !mechanism.needs_tls()
             || allowed && matches!(mechanism, Mechanism::Plain | Mechanism::Login)
     });
-    if usable || listener.role.value != Service::Submission || auth.mechanisms.items.is_empty() {
+    if usable || listener.role.value != Service::Submission || list.items.is_empty() {
         return;
     }
     resolving.note(
         Fault::error(format!("nobody can log in at [listener.{}]", name.value.0))
             .at(listener.tls.place.clone(), "without TLS, none of the mechanisms may be used")
-            .against(auth.mechanisms.place.clone(), "each of these needs TLS")
+            .against(list.place.clone(), "each of these needs TLS")
             .mend("add \"SCRAM-SHA-256\" to the mechanisms, or use TLS"),
     );
 }

@@ -1,17 +1,18 @@
 //! Fixed next hops and their logins.
 
+mod login;
+
 use std::collections::BTreeMap;
 
+use gatepost_mta::settings::RouteLogin;
 use gatepost_policy::rules::{Endpoint, Pattern, Route, TlsRule};
-use gatepost_sasl::{Login, Secret};
 
-use super::secret::{self, Kept};
 use super::{Resolving, is_here, own_listener};
 use crate::config::fault::Fault;
-use crate::config::options::{LoginOptions, RouteOptions};
+use crate::config::options::RouteOptions;
 use crate::config::read::Setting;
 
-pub(super) fn resolve(resolving: &mut Resolving<'_>) -> (Vec<Route>, BTreeMap<String, Login>) {
+pub(super) fn resolve(resolving: &mut Resolving<'_>) -> (Vec<Route>, BTreeMap<String, RouteLogin>) {
     let options = resolving.options;
     let mut routes: Vec<Route> = Vec::new();
     let mut logins = BTreeMap::new();
@@ -21,7 +22,7 @@ pub(super) fn resolve(resolving: &mut Resolving<'_>) -> (Vec<Route>, BTreeMap<St
         check_next_hop(resolving, route);
         let name = shown(&pattern.value);
         let login = route.login.as_ref().map(|login| {
-            logins.extend(credentials(resolving, login).map(|found| (name.clone(), found)));
+            logins.extend(login::resolve(resolving, login).map(|found| (name.clone(), found)));
             name
         });
         routes.push(Route { pattern: pattern.value.clone(), via: route.via.value.0.clone(), login, tls });
@@ -96,27 +97,4 @@ fn tls(resolving: &mut Resolving<'_>, route: &RouteOptions) -> TlsRule {
         (TlsRule::Off | TlsRule::Opportunistic | TlsRule::Required, Some(_) | None) => {}
     }
     written.value
-}
-
-fn credentials(resolving: &mut Resolving<'_>, login: &LoginOptions) -> Option<Login> {
-    match Login::new(login.username.value.clone(), password(resolving, login)?) {
-        Ok(login) => Some(login),
-        Err(cause) => {
-            let fault = Fault::error("no mechanism can send this login");
-            resolving.note(
-                fault.at(login.place.clone(), cause.to_string()).mend("look at the name and the password"),
-            );
-            None
-        }
-    }
-}
-
-fn password(resolving: &mut Resolving<'_>, login: &LoginOptions) -> Option<Secret> {
-    let kept = Kept {
-        who: "a login",
-        file: login.password_file.as_ref(),
-        variable: login.password_env.as_ref(),
-        place: login.place.clone(),
-    };
-    secret::password(resolving, &kept)
 }

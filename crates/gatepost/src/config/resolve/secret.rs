@@ -1,4 +1,4 @@
-//! Secrets, which the file only names: by a file or an environment variable.
+//! Secrets, which the file only names: they are on the first line of a file of their own, or in an environment variable.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
@@ -12,15 +12,16 @@ use crate::config::source::Place;
 use crate::config::values::FilePath;
 
 /// Longest secret, in octets.
-const LONGEST: u64 = 1024;
+const LONGEST: u64 = 8192;
 
-/// Where a password is kept, as it was written.
+/// Where a secret is kept, as it was written.
+#[derive(Clone)]
 pub(super) struct Kept<'a> {
     /// Who needs it, as in "a login".
     pub(super) who: &'a str,
-    /// `password-file`.
+    /// `password-file`, or the same of another secret.
     pub(super) file: Option<&'a Setting<FilePath>>,
-    /// `password-env`.
+    /// `password-env`, likewise.
     pub(super) variable: Option<&'a Setting<String>>,
     /// The section.
     pub(super) place: Option<Place>,
@@ -28,12 +29,17 @@ pub(super) struct Kept<'a> {
 
 /// The password, or what is wrong, noted.
 pub(super) fn password(resolving: &mut Resolving<'_>, kept: &Kept<'_>) -> Option<Secret> {
+    named(resolving, "password", kept)
+}
+
+/// A secret whose keys are `NAME-file` and `NAME-env`, or what is wrong, noted.
+pub(super) fn named(resolving: &mut Resolving<'_>, what: &str, kept: &Kept<'_>) -> Option<Secret> {
     match (kept.file, kept.variable) {
-        (Some(file), None) => in_file(resolving, file),
-        (None, Some(variable)) => in_variable(resolving, variable),
+        (Some(file), None) => from_file(resolving, what, file),
+        (None, Some(variable)) => from_variable(resolving, what, variable),
         (Some(file), Some(variable)) => {
             resolving.note(
-                Fault::error("the password is in two places")
+                Fault::error(format!("the {what} is in two places"))
                     .at(variable.place.clone(), "here")
                     .against(file.place.clone(), "and here")
                     .mend("remove one of them"),
@@ -42,35 +48,35 @@ pub(super) fn password(resolving: &mut Resolving<'_>, kept: &Kept<'_>) -> Option
         }
         (None, None) => {
             resolving.note(
-                Fault::error(format!("{} needs a password", kept.who))
+                Fault::error(format!("{} needs a {what}", kept.who))
                     .at(kept.place.clone(), "without one")
-                    .mend("add `password-file = \"/etc/gatepost/provider.secret\"`, or `password-env`"),
+                    .mend(format!("add `{what}-file = \"/etc/gatepost/provider.secret\"`, or `{what}-env`")),
             );
             None
         }
     }
 }
 
-fn in_file(resolving: &mut Resolving<'_>, file: &Setting<FilePath>) -> Option<Secret> {
+fn from_file(resolving: &mut Resolving<'_>, what: &str, file: &Setting<FilePath>) -> Option<Secret> {
     let path = resolving.path(&file.value.0);
     let fault = match first_line(&path) {
-        Ok(password) if !password.is_empty() => return Some(password),
+        Ok(secret) if !secret.is_empty() => return Some(secret),
         Ok(_) => "its first line is empty".to_owned(),
         Err(cause) => cause.to_string(),
     };
-    let what = format!("no password could be read from {}", path.display());
-    let mend = "put the password on the first line of the file, readable for gatepost only";
+    let mend = format!("put the {what} on the first line of the file, readable for gatepost only");
+    let what = format!("no {what} could be read from {}", path.display());
     resolving.note(Fault::error(what).at(file.place.clone(), fault).mend(mend));
     None
 }
 
-fn in_variable(resolving: &mut Resolving<'_>, variable: &Setting<String>) -> Option<Secret> {
-    let found = (resolving.around.variable)(&variable.value).filter(|password| !password.is_empty());
-    if let Some(password) = found {
-        return Some(Secret::new(password));
+fn from_variable(resolving: &mut Resolving<'_>, what: &str, variable: &Setting<String>) -> Option<Secret> {
+    let found = (resolving.around.variable)(&variable.value).filter(|secret| !secret.is_empty());
+    if let Some(secret) = found {
+        return Some(Secret::new(secret));
     }
+    let mend = format!("set {} where gatepost is started, or use `{what}-file`", variable.value);
     let what = format!("the environment variable {} is not set", variable.value);
-    let mend = format!("set {} where gatepost is started, or use `password-file`", variable.value);
     resolving.note(Fault::error(what).at(variable.place.clone(), "not set").mend(mend));
     None
 }

@@ -52,6 +52,7 @@ impl TextValue for SocketAddr {
 
 impl TextValue for Network {
     const FORM: &'static str = "an address or a network, as in \"10.0.7.20/32\" or \"2001:db8::/64\"";
+    const PLACEHOLDER: &'static str = "\"NETWORK\"";
 
     fn from_text(text: &str) -> Result<Self, Wrong> {
         let wrong = || Wrong::new("this is not a network", format!("write {}", Self::FORM));

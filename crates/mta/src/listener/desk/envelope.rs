@@ -1,9 +1,10 @@
 //! MAIL and RCPT.
 
-use gatepost_directory::Directory;
+use gatepost_directory::{Account, Directory, SendsAs};
+use gatepost_mail::reply::table;
 use gatepost_mail::{ForwardPath, Mailbox, Recipient, ReversePath};
 use gatepost_policy::Fact;
-use gatepost_policy::peer::{Peer, PeerFacts, identify};
+use gatepost_policy::peer::{Device, Peer, PeerFacts, identify};
 use gatepost_policy::relay::{Existence, RecipientFacts, existence, hosted, recipient};
 use gatepost_policy::submission::{SenderFacts, sender};
 use gatepost_smtp::{Answer, Sender};
@@ -11,12 +12,14 @@ use gatepost_spool::Spool;
 
 use super::intake::Intake;
 use super::{Desk, words};
-use crate::event::{What, quoted};
+use crate::event::{What, now, quoted};
 
 /// A transaction that has begun.
 pub(super) struct Transaction<Draft> {
     /// Who is behind it.
     pub(super) peer: Peer,
+    /// With which device of the account.
+    pub(super) device: Device,
     /// The sender and what it said of the content.
     pub(super) sender: Sender,
     /// Those taken.
@@ -36,8 +39,14 @@ impl<S: Spool, D: Directory> Desk<S, D> {
         };
         let peer = identify(&facts, self.rules());
         let owns = self.owns(&peer, &named.path).await;
-        let facts =
-            SenderFacts { service: self.visit.service, peer: &peer, reverse_path: &named.path, owns: &owns };
+        let device = self.device().await;
+        let facts = SenderFacts {
+            service: self.visit.service,
+            peer: &peer,
+            reverse_path: &named.path,
+            owns: &owns,
+            device: &device,
+        };
         let verdict = sender(&facts, self.rules());
         if !verdict.permits() {
             let reply = words(&verdict);
@@ -50,8 +59,28 @@ impl<S: Spool, D: Directory> Desk<S, D> {
             });
             return Answer::Refuse(reply);
         }
-        self.transaction = Some(Transaction { peer, sender: named, recipients: Vec::new(), intake: None });
+        let Fact::Known(device) = device else { return Answer::Refuse(table::UNKNOWN_FOR_NOW) };
+        let recipients = Vec::new();
+        self.transaction = Some(Transaction { peer, device, sender: named, recipients, intake: None });
         Answer::Permit
+    }
+
+    /// The device that has logged in, as it is now: it may have been revoked, or have ended, since then.
+    async fn device(&self) -> Fact<Device> {
+        let Some(login) = self.logged_in().and_then(|who| who.device.as_deref()) else {
+            return Fact::Known(Device::None);
+        };
+        Fact::from(self.office.directory.account(login).await.map(|account| {
+            let device = account.as_ref().and_then(Account::device);
+            match device.filter(|device| device.expires.is_none_or(|end| end > now())) {
+                None => Device::Gone,
+                Some(device) => Device::Named {
+                    label: device.label.clone(),
+                    senders: device.senders.iter().map(written).collect(),
+                    messages_per_day: device.messages_per_day,
+                },
+            }
+        }))
     }
 
     pub(super) async fn recipient(&mut self, named: Recipient) -> Answer {
@@ -114,5 +143,13 @@ impl<S: Spool, D: Directory> Desk<S, D> {
                 Fact::from(self.office.directory.mailbox_exists(mailbox).await)
             }
         }
+    }
+}
+
+/// A sender as policy compares them.
+fn written(sender: &SendsAs) -> String {
+    match sender {
+        SendsAs::Mailbox(mailbox) => mailbox.folded(),
+        SendsAs::Domain(domain) => format!("*@{}", domain.ascii()),
     }
 }

@@ -6,7 +6,7 @@ use gatepost_mail::reply::table;
 use gatepost_mail::trace::{self, Hop, LoggedIn, TlsWords};
 use gatepost_mail::{Domain, Envelope, Hello, Mailbox, Octets, Reply, SpoolId, Timestamp};
 use gatepost_policy::content::{ContentFacts, content};
-use gatepost_policy::peer::Peer;
+use gatepost_policy::peer::{Device, Peer};
 use gatepost_policy::rules::Service;
 use gatepost_policy::submission::{AuthorFacts, author, authors};
 use gatepost_policy::verdict::Decision;
@@ -45,7 +45,8 @@ impl<S: Spool, D: Directory> Desk<S, D> {
     pub(super) async fn open_draft(&mut self) -> Answer {
         let Some(open) = &self.transaction else { return Answer::Refuse(table::MAIL_FIRST) };
         let count = u32::try_from(open.recipients.len()).unwrap_or(u32::MAX);
-        if let Err(verdict) = self.office.quotas.spend(&open.peer, count, now(), self.rules()) {
+        if let Err(verdict) = self.office.quotas.spend((&open.peer, &open.device), count, now(), self.rules())
+        {
             return Answer::Refuse(self.content_refused(&verdict));
         }
         let received = now();
@@ -91,14 +92,19 @@ impl<S: Spool, D: Directory> Desk<S, D> {
         let hostname = self.rules().hostname.clone();
         let ended = intake.end(adds.then_some(&hostname)).await;
         let facts = ended.map_err(|error| self.storage_failed(&error))?;
-        let verdict = self.judge(&open.peer, &seen, &facts).await;
+        let verdict = self.judge((&open.peer, &open.device), &seen, &facts).await;
         if !verdict.permits() {
             return Err(self.content_refused(&verdict));
         }
         self.commit(open, intake, &seen).await
     }
 
-    async fn judge(&self, peer: &Peer, seen: &Seen, facts: &HeaderFacts) -> Verdict<Decision> {
+    async fn judge(
+        &self,
+        (peer, device): (&Peer, &Device),
+        seen: &Seen,
+        facts: &HeaderFacts,
+    ) -> Verdict<Decision> {
         let about = ContentFacts { size: seen.size, received_fields: facts.received };
         let verdict = content(&about, self.rules());
         if !verdict.permits() {
@@ -106,8 +112,14 @@ impl<S: Spool, D: Directory> Desk<S, D> {
         }
         let foreign = self.foreign_author(peer, &facts.from, &facts.sender).await;
         let service = self.visit.service;
-        let about =
-            AuthorFacts { service, peer, from: &facts.from, sender: &facts.sender, foreign: &foreign };
+        let about = AuthorFacts {
+            service,
+            peer,
+            from: &facts.from,
+            sender: &facts.sender,
+            foreign: &foreign,
+            device,
+        };
         author(&about, self.rules())
     }
 
@@ -135,9 +147,10 @@ impl<S: Spool, D: Directory> Desk<S, D> {
         intake: Intake<S::Draft>,
         seen: &Seen,
     ) -> Result<Receipt, Reply> {
+        let device = open.device.label().map(str::to_owned);
         let envelope = self.envelope(open, intake.received, seen).ok_or(table::UNKNOWN_FOR_NOW)?;
         let id = intake.draft.id();
-        let told = self.queued(&envelope, seen.size);
+        let told = self.queued(&envelope, device, seen.size);
         let receipt = intake.draft.commit(envelope, intake.received).await;
         let receipt = receipt.map_err(|error| self.storage_failed(&error))?;
         self.office.events.emit(Some(self.visit.session), Some(id), told);
@@ -162,10 +175,11 @@ impl<S: Spool, D: Directory> Desk<S, D> {
         })
     }
 
-    fn queued(&self, envelope: &Envelope, size: Octets) -> What {
+    fn queued(&self, envelope: &Envelope, device: Option<String>, size: Octets) -> What {
         let shown = envelope.recipients.iter().take(RECIPIENTS_SHOWN);
         What::Queued {
             principal: envelope.principal.to_string(),
+            device,
             sender: quoted(&envelope.reverse_path.to_string()),
             recipients: shown.map(|recipient| quoted(&recipient.path.to_string())).collect(),
             count: envelope.recipients.len(),

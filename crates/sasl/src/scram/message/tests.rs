@@ -1,6 +1,7 @@
 //! Readers of SCRAM's messages: what is taken, what is refused.
 
-use super::{ClientFinal, ClientFirst, Flag, ServerFinal, ServerFirst, escape, unescape};
+use super::{ClientFinal, ClientFirst, Flag, ServerFinal, ServerFirst, unescape};
+use crate::gs2::escape;
 use crate::limits;
 
 #[test]
