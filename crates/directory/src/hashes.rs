@@ -25,26 +25,22 @@ pub(crate) fn verify_hash(
     scratch: &mut Scratch,
 ) -> Result<HashCheck, StoreFault> {
     let ours = std::str::from_utf8(text.expose()).ok().and_then(|text| ScramVerifier::from_text(text).ok());
-    if let Some(verifier) = ours {
-        return Ok(said(verifier.matches(password)));
-    }
-    match Taken::read(text) {
-        Ok((_, Taken::Hash(hash))) => Ok(said(hash.matches(password, scratch)?)),
-        Ok((_, Taken::Scram(verifier))) => Ok(said(verifier.matches(password))),
-        Ok((_, Taken::Password(clear))) => {
+    let matches = match (ours, Taken::read(text)) {
+        (Some(verifier), _) | (None, Ok((_, Taken::Scram(verifier)))) => verifier.matches(password),
+        (None, Ok((_, Taken::Hash(hash)))) => hash.matches(password, scratch)?,
+        (None, Ok((_, Taken::Password(clear)))) => {
             PasswordHash::of_nobody().matches(password, scratch)?;
-            Ok(said(prepare::password(&clear) == *password))
+            prepare::password(&clear) == *password
         }
-        Err(NotTaken::SwitchedOff) => {
+        (None, Err(NotTaken::SwitchedOff)) => {
             PasswordHash::of_nobody().matches(password, scratch)?;
-            Ok(HashCheck::Wrong)
+            false
         }
-        Ok((_, Taken::CramStates(_) | Taken::Nt(_) | Taken::Digest(_))) | Err(_) => Ok(HashCheck::Unreadable),
-    }
-}
-
-fn said(matches: bool) -> HashCheck {
-    if matches { HashCheck::Right } else { HashCheck::Wrong }
+        (None, Ok((_, Taken::CramStates(_) | Taken::Nt(_) | Taken::Digest(_))) | Err(_)) => {
+            return Ok(HashCheck::Unreadable);
+        }
+    };
+    Ok(if matches { HashCheck::Right } else { HashCheck::Wrong })
 }
 
 #[cfg(test)]
