@@ -8,9 +8,9 @@
 mod rig;
 
 mod clients;
+mod directories;
 mod external;
 mod fail2ban;
-mod directories;
 mod guard;
 mod logins;
 mod noise;
