@@ -17,15 +17,13 @@ pub(super) fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
 }
 
 fn name(name: &GeneralName<'_>) -> Option<String> {
-    match name {
-        GeneralName::DNSName(host) if !host.contains('*') => Some((*host).to_owned()),
-        GeneralName::IPAddress(octets) => {
-            let address = <[u8; 4]>::try_from(*octets).map(IpAddr::from);
-            let address = address.or_else(|_| <[u8; 16]>::try_from(*octets).map(IpAddr::from));
-            address.ok().map(|address| address.to_string())
-        }
-        _other => None,
+    if let GeneralName::DNSName(host) = name {
+        return (!host.contains('*')).then(|| (*host).to_owned());
     }
+    let GeneralName::IPAddress(octets) = name else { return None };
+    let address = <[u8; 4]>::try_from(*octets).map(IpAddr::from);
+    let address = address.or_else(|_| <[u8; 16]>::try_from(*octets).map(IpAddr::from));
+    address.ok().map(|address| address.to_string())
 }
 
 #[cfg(test)]
