@@ -157,6 +157,9 @@ impl<S: Spool, D: Directory> Desk<S, D> {
         }
         claim.user = user;
         let standing = self.with_attempt(claim, |desk, attempt| desk.office.guard.standing(attempt));
+        if matches!(standing, Standing::Known { .. }) {
+            claim.familiar = Familiar::Known;
+        }
         let verdict = self.may_attempt(claim, standing);
         if verdict.permits() { Ok(()) } else { Err(self.refuse_claim(claim, &verdict)) }
     }
