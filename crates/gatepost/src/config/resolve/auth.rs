@@ -61,7 +61,9 @@ fn oauth_help(options: &Options) -> OauthHelp {
         SourceOptions::Embedded(_)
         | SourceOptions::Sql(_)
         | SourceOptions::Ldap(_)
-        | SourceOptions::Dovecot(_) => None,
+        | SourceOptions::Dovecot(_)
+        | SourceOptions::Pam(_)
+        | SourceOptions::Kerberos(_) => None,
     });
     let Some(oauth) = issuer else { return OauthHelp::default() };
     let root = &oauth.issuer.value.0;
