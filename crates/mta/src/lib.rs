@@ -4,6 +4,7 @@
 //! `smtp` and the network, and tell one [`event`] for each thing worth telling. They decide nothing and print
 //! nothing.
 
+pub mod clock;
 pub mod deliver;
 pub mod event;
 pub mod ids;

@@ -16,6 +16,8 @@ pub use login::{Credential, RouteLogin, TicketSettings};
 use gatepost_policy::Rules;
 use gatepost_policy::rules::Service;
 
+use crate::clock::Clock;
+
 /// Everything the drivers are told.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -35,6 +37,8 @@ pub struct Settings {
     pub trust: Option<PathBuf>,
     /// The port at mail exchangers: 25, or another in a test.
     pub exchanger_port: u16,
+    /// By which tokens of routes end.
+    pub clock: Clock,
 }
 
 /// One listener.

@@ -13,6 +13,7 @@ pub struct Script {
     pub(crate) rules: Vec<Rule>,
     pub(crate) tls: Tls,
     pub(crate) account: Option<(String, String)>,
+    pub(crate) judge: Option<Judge>,
 }
 
 /// The language that the host speaks.
@@ -31,6 +32,22 @@ pub(crate) enum Tls {
     OnDemand(Arc<ServerConfig>),
     /// From the first octet.
     AtOnce(Arc<ServerConfig>),
+}
+
+/// Who says whether a token is good.
+#[derive(Clone)]
+pub(crate) struct Judge(Arc<dyn Fn(&str) -> bool + Send + Sync>);
+
+impl Judge {
+    pub(crate) fn accepts(&self, token: &str) -> bool {
+        (self.0)(token)
+    }
+}
+
+impl std::fmt::Debug for Judge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Judge")
+    }
 }
 
 /// An exception from politeness.
@@ -83,6 +100,7 @@ impl Script {
             rules: Vec::new(),
             tls: Tls::Never,
             account: None,
+            judge: None,
         }
     }
 
@@ -207,6 +225,19 @@ impl Script {
     pub fn account(mut self, user: &str, password: &str) -> Self {
         self.account = Some((user.to_owned(), password.to_owned()));
         self.offers("AUTH PLAIN LOGIN")
+    }
+
+    /// Offers AUTH XOAUTH2, and takes mail from whoever shows a token that this says yes to. A refusal takes two steps, as
+    /// RFC 7628 section 3.2.3 has it.
+    #[must_use]
+    pub fn tokens(mut self, judge: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        self.judge = Some(Judge(Arc::new(judge)));
+        self.offers("AUTH XOAUTH2")
+    }
+
+    /// Whether somebody must log in before there is mail.
+    pub(crate) fn wants_login(&self) -> bool {
+        self.account.is_some() || self.judge.is_some()
     }
 
     /// Whether the EHLO reply has a line of this keyword.

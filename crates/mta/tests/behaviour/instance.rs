@@ -14,6 +14,7 @@ use gatepost_mail::{
     Body, Domain, Ending, Envelope, ForwardPath, International, Octets, Principal, Recipient, ReversePath,
     SessionId, SpoolId,
 };
+use gatepost_mta::clock::Clock;
 use gatepost_mta::event::now;
 use gatepost_mta::settings::{DnsSettings, ListenerSettings, ListenerTls, Timeouts, TlsFiles};
 use gatepost_mta::{Event, Events, Parts, Server, Settings};
@@ -66,6 +67,7 @@ pub(crate) fn settings(dir: &Path) -> Settings {
         logins: BTreeMap::new(),
         trust: None,
         exchanger_port: 25,
+        clock: Clock::default(),
     }
 }
 

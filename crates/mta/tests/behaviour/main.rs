@@ -17,3 +17,4 @@ mod operations;
 mod reports;
 mod reuse;
 mod tidiness;
+mod tokens;

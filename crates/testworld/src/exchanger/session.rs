@@ -153,7 +153,7 @@ impl Session {
             ("DATA", _) => "354 go on".to_owned(),
             ("BDAT", _) if self.script.has("CHUNKING") => "250 2.0.0 chunk taken".to_owned(),
             ("STARTTLS", _) if self.may_encrypt() => "220 2.0.0 go on".to_owned(),
-            ("AUTH", _) if self.script.account.is_some() && greeted => "235 2.7.0 welcome".to_owned(),
+            ("AUTH", _) if self.script.wants_login() && greeted => "235 2.7.0 welcome".to_owned(),
             ("RSET" | "NOOP", _) => "250 2.0.0 fine".to_owned(),
             ("VRFY", _) => "252 2.5.0 try it".to_owned(),
             ("QUIT", _) => "221 2.0.0 bye".to_owned(),
@@ -283,6 +283,7 @@ impl Session {
                 let user = self.response("VXNlcm5hbWU6", initial).await?;
                 (user, self.response("UGFzc3dvcmQ6", None).await?)
             }
+            "XOAUTH2" => return self.show_token(line, initial).await,
             _others => return self.carry_out("AUTH", line, "504 5.5.4 not offered").await,
         };
         let fair = if self.script.account.as_ref() == Some(&given) {
@@ -291,6 +292,20 @@ impl Session {
             "535 5.7.8 these credentials do not fit"
         };
         self.carry_out("AUTH", line, fair).await
+    }
+
+    /// Google's: `user=…^Aauth=Bearer …^A^A`.
+    async fn show_token(&mut self, line: &str, initial: Option<String>) -> io::Result<Next> {
+        let Some(judge) = self.script.judge.clone() else {
+            return self.carry_out("AUTH", line, "504 5.5.4 not offered").await;
+        };
+        let response = self.response("", initial).await?;
+        let token = response.split('\u{1}').find_map(|part| part.strip_prefix("auth=Bearer "));
+        if token.is_some_and(|token| judge.accepts(token)) {
+            return self.carry_out("AUTH", line, "235 2.7.0 welcome").await;
+        }
+        self.response(&STANDARD.encode(r#"{"status":"401","schemes":"Bearer"}"#), None).await?;
+        self.carry_out("AUTH", line, "535 5.7.8 this token is no good").await
     }
 
     async fn response(&mut self, challenge: &str, initial: Option<String>) -> io::Result<String> {

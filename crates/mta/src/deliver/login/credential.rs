@@ -1,10 +1,9 @@
 //! What a route logs in with, brought into the form of one exchange.
 
-use std::time::Instant;
-
 use gatepost_directory::{GssClient, GssSession};
 use gatepost_sasl::{Login, LoginError, Mechanism, Secret};
 
+use crate::clock::Clock;
 use crate::deliver::token::Tokens;
 use crate::office::Current;
 use crate::settings::{self, RouteLogin};
@@ -14,6 +13,7 @@ pub(super) struct Credential<'a> {
     route: &'a RouteLogin,
     tokens: Option<&'a Tokens>,
     tickets: Option<&'a GssClient>,
+    clock: &'a Clock,
     /// The token of the last login, until it has been renewed once.
     shown: Renewal,
 }
@@ -29,7 +29,8 @@ impl<'a> Credential<'a> {
     pub(super) fn of(name: &str, current: &'a Current) -> Result<Self, String> {
         let route = current.settings.logins.get(name).ok_or("the login for this route is gone")?;
         let (tokens, tickets) = (current.tokens.get(name), current.tickets.get(name));
-        Ok(Self { route, tokens, tickets, shown: Renewal::Possible(None) })
+        let clock = &current.settings.clock;
+        Ok(Self { route, tokens, tickets, clock, shown: Renewal::Possible(None) })
     }
 
     /// The mechanisms that may be used with it.
@@ -53,7 +54,7 @@ impl<'a> Credential<'a> {
 
     async fn token(&mut self) -> Result<Secret, String> {
         let tokens = self.tokens.ok_or("the token source for this route is gone")?;
-        let token = tokens.token(Instant::now()).await.map_err(|error| error.to_string())?;
+        let token = tokens.token(self.clock.now()).await.map_err(|error| error.to_string())?;
         if let Renewal::Possible(shown) = &mut self.shown {
             *shown = Some(token.clone());
         }
@@ -69,7 +70,7 @@ impl<'a> Credential<'a> {
     pub(super) fn renew(&mut self) -> bool {
         match (self.tokens, std::mem::replace(&mut self.shown, Renewal::Done)) {
             (Some(tokens), Renewal::Possible(Some(token))) => {
-                tokens.refused(&token, Instant::now());
+                tokens.refused(&token, self.clock.now());
                 true
             }
             (Some(_) | None, Renewal::Possible(_) | Renewal::Done) => false,
