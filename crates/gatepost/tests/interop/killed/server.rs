@@ -92,16 +92,17 @@ impl Server {
 
     pub(super) async fn revive(&mut self, blow: Blow) -> io::Result<()> {
         match (self, blow) {
-            (Self::Slapd(server), Blow::Kill) => server.restart().await,
-            (Self::Postgresql(server), Blow::Kill) => server.restart().await,
-            (Self::Mariadb(server), Blow::Kill) => server.restart().await,
-            (Self::Slapd(server), Blow::Freeze) => Ok(server.thaw()),
-            (Self::Postgresql(server), Blow::Freeze) => Ok(server.thaw()),
-            (Self::Mariadb(server), Blow::Freeze) => Ok(server.thaw()),
-            (Self::Dovecot(server), _) => server.revive().await,
-            (Self::Issuer(server), _) => server.restart().await,
-            (Self::Helper(program), _) => helper::put_back(program),
+            (Self::Slapd(server), Blow::Kill) => server.restart().await?,
+            (Self::Postgresql(server), Blow::Kill) => server.restart().await?,
+            (Self::Mariadb(server), Blow::Kill) => server.restart().await?,
+            (Self::Slapd(server), Blow::Freeze) => server.thaw(),
+            (Self::Postgresql(server), Blow::Freeze) => server.thaw(),
+            (Self::Mariadb(server), Blow::Freeze) => server.thaw(),
+            (Self::Dovecot(server), _) => server.revive().await?,
+            (Self::Issuer(server), _) => server.restart().await?,
+            (Self::Helper(program), _) => helper::put_back(program)?,
         }
+        Ok(())
     }
 }
 
