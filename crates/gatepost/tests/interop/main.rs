@@ -17,6 +17,7 @@ mod issuer;
 mod killed;
 mod logins;
 mod noise;
+mod pam;
 mod relay;
 mod senders;
 mod signals;
