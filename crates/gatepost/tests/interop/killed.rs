@@ -159,7 +159,8 @@ async fn strike(mut site: Site) -> io::Result<()> {
         .collect();
     let times = drive(&mut site, &seen).await.map_err(|cause| {
         let outcomes = seen.outcomes.lock().expect("the outcomes");
-        io::Error::other(format!("{}: {cause}; last {:?}", site.name, outcomes.last()))
+        let last: Vec<_> = outcomes.iter().rev().take(2 * CLIENTS).collect();
+        io::Error::other(format!("{}: {cause}; last {last:#?}", site.name))
     })?;
     for client in clients {
         client.await.expect("a client")?;
