@@ -1,5 +1,8 @@
 //! The pages of docs/directories, each block of them run: SQL and LDIF by the real server, the configuration by ours.
 
+mod embedded;
+mod outside;
+
 use std::path::Path;
 
 use base64::Engine as _;
@@ -7,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use gatepost_testworld::peers::{Mariadb, Postgresql, Slapd};
 use gatepost_testworld::{Authority, Client};
 
-use crate::rig::{HOSTNAME, Plan};
+use crate::rig::{Gatepost, HOSTNAME, Plan};
 
 const SECRET: &str = "of the server";
 const PASSWORD: &str = "correct-horse";
@@ -36,10 +39,31 @@ impl Page {
         std::fs::read_to_string(folder.join(name)).map(Self)
     }
 
+    /// The first block of a kind.
     fn block(&self, kind: &str) -> String {
-        let (_, rest) = self.0.split_once(&format!("```{kind}\n")).expect("a block of this kind");
-        rest.split_once("```").expect("its end").0.to_owned()
+        self.blocks(kind).into_iter().next().expect("a block of this kind")
     }
+
+    /// All of a kind, in order.
+    fn blocks(&self, kind: &str) -> Vec<String> {
+        let fence = format!("```{kind}\n");
+        let begun = self.0.split(&fence).skip(1);
+        begun.map(|rest| rest.split_once("```").expect("its end").0.to_owned()).collect()
+    }
+
+    /// The one of a kind that says this.
+    fn block_with(&self, kind: &str, words: &str) -> String {
+        let found = self.blocks(kind).into_iter().find(|block| block.contains(words));
+        found.unwrap_or_else(|| panic!("a block of {kind} with {words}"))
+    }
+}
+
+/// The same text with other words in it, each of which must be there.
+fn put(text: &str, places: &[(&str, String)]) -> String {
+    places.iter().fold(text.to_owned(), |text, (written, place)| {
+        assert!(text.contains(written), "{written} in {text}");
+        text.replace(written, place)
+    })
 }
 
 /// Files that the pages name.
@@ -56,7 +80,6 @@ impl Files {
     /// The configuration with those files, and with the server where it is.
     fn put_into(&self, configuration: &str, places: &[(&str, String)]) -> String {
         let path = |name: &str| self.0.path().join(name).display().to_string();
-        let mut text = configuration.to_owned();
         let files = [
             ("/etc/gatepost/database.secret", path("secret")),
             ("/etc/gatepost/ldap.secret", path("secret")),
@@ -64,34 +87,53 @@ impl Files {
             ("/etc/gatepost/tls/ldap.pem", path("trust.pem")),
             ("/var/lib/accounts/accounts.sqlite", path("accounts.sqlite")),
         ];
-        let files = files.iter().filter(|(name, _)| configuration.contains(name));
-        for (written, place) in files.chain(places) {
-            assert!(text.contains(written), "{written} in {text}");
-            text = text.replace(written, place);
-        }
-        text
+        let named = files.into_iter().filter(|(name, _)| configuration.contains(name));
+        put(&put(configuration, &named.collect::<Vec<_>>()), places)
     }
 }
 
+/// Nothing in the configuration weakens, but for what these words warn of.
+fn assert_in_order(gatepost: &Gatepost, warnings: &[&str]) {
+    let output = gatepost.run(&["check"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    let warned: Vec<_> = said.lines().filter_map(|line| line.strip_prefix("warning: ")).collect();
+    assert!(output.status.success() && said.contains(" is in order: no errors, "), "{said}");
+    assert_eq!(warned, warnings, "{said}");
+}
+
+/// A client that may log in.
+async fn client(gatepost: &Gatepost) -> std::io::Result<Client> {
+    let mut client = Client::dial(gatepost.submissions()).await?;
+    client.shake_hands(HOSTNAME).await?;
+    client.expect("220").await?;
+    client.say("EHLO client.example", "250").await?;
+    Ok(client)
+}
+
+/// Logs in with a password.
+async fn login(gatepost: &Gatepost, user: &str, password: &str, want: &str) -> std::io::Result<Client> {
+    let mut client = client(gatepost).await?;
+    let line = STANDARD.encode(format!("\0{user}\0{password}"));
+    client.say(&format!("AUTH PLAIN {line}"), want).await?;
+    Ok(client)
+}
+
+/// Who has logged in sends as these, and as nobody else.
+async fn sends_as(mut client: Client, aliases: &[&str]) -> std::io::Result<()> {
+    for alias in aliases {
+        client.say(&format!("MAIL FROM:<{alias}>"), "250").await?;
+        client.say("RSET", "250").await?;
+    }
+    client.say("MAIL FROM:<eve@example.org>", "550 5.7.1").await?;
+    client.quit().await
+}
+
 async fn works(configuration: &str, users: &[&str], aliases: &[&str]) -> std::io::Result<()> {
-    let gatepost = Plan::default().with(configuration).start();
-    for (password, want) in [(PASSWORD, "235 2.7.0"), ("wrong", "535 5.7.8")] {
-        for user in users {
-            let mut client = Client::dial(gatepost.submissions()).await?;
-            client.shake_hands(HOSTNAME).await?;
-            client.expect("220").await?;
-            client.say("EHLO client.example", "250").await?;
-            let login = STANDARD.encode(format!("\0{user}\0{password}"));
-            client.say(&format!("AUTH PLAIN {login}"), want).await?;
-            for alias in aliases.iter().filter(|_| password == PASSWORD) {
-                client.say(&format!("MAIL FROM:<{alias}>"), "250").await?;
-                client.say("RSET", "250").await?;
-            }
-            if password == PASSWORD {
-                client.say("MAIL FROM:<eve@example.org>", "550 5.7.1").await?;
-            }
-            client.quit().await?;
-        }
+    let gatepost = Plan::default().maildir("example.org").with(configuration).start();
+    assert_in_order(&gatepost, &[]);
+    for user in users {
+        sends_as(login(&gatepost, user, PASSWORD, "235 2.7.0").await?, aliases).await?;
+        login(&gatepost, user, "wrong", "535 5.7.8").await?.quit().await?;
     }
     Ok(())
 }

@@ -31,7 +31,7 @@ impl Dovecot {
     ///
     /// When Dovecot is not here, may not be started by this user, or does not listen in time.
     pub async fn store() -> io::Result<Self> {
-        Self::start("", ANYBODY, None).await
+        Self::start("", ANYBODY, None, "").await
     }
 
     /// Knows one account, and proves it by PLAIN, LOGIN, CRAM-MD5, DIGEST-MD5, SCRAM-SHA-1 and SCRAM-SHA-256
@@ -42,12 +42,17 @@ impl Dovecot {
     ///
     /// As for [`Dovecot::store`].
     pub async fn account(user: &str, password: &str) -> io::Result<Self> {
-        Self::start(
-            &format!("{user}:{{PLAIN}}{password}:{NOBODY}:{NOBODY}::/nonexistent\n"),
-            WHO_IS_WRITTEN,
-            None,
-        )
-        .await
+        Self::account_with(user, password, "").await
+    }
+
+    /// The same, with more settings, as Dovecot writes them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Dovecot::store`].
+    pub async fn account_with(user: &str, password: &str, settings: &str) -> io::Result<Self> {
+        let account = format!("{user}:{{PLAIN}}{password}:{NOBODY}:{NOBODY}::/nonexistent\n");
+        Self::start(&account, WHO_IS_WRITTEN, None, settings).await
     }
 
     /// Knows whoever shows a token that this issuer knows, by OAUTHBEARER and XOAUTH2.
@@ -56,10 +61,10 @@ impl Dovecot {
     ///
     /// As for [`Dovecot::store`].
     pub async fn tokens_of(issuer: &Issuer) -> io::Result<Self> {
-        Self::start("", ANYBODY, Some(issuer)).await
+        Self::start("", ANYBODY, Some(issuer), "").await
     }
 
-    async fn start(accounts: &str, users: &str, issuer: Option<&Issuer>) -> io::Result<Self> {
+    async fn start(accounts: &str, users: &str, issuer: Option<&Issuer>, settings: &str) -> io::Result<Self> {
         let folder = open_folder()?;
         let address = Neighbourhood::new().free_port(1)?;
         owned_folder(folder.path(), "mail", NOBODY)?;
@@ -79,6 +84,7 @@ impl Dovecot {
                 oauth.display()
             );
         }
+        written.push_str(settings);
         std::fs::write(&configuration, written)?;
         let mut dovecot = Self { server: None, folder, address };
         dovecot.revive().await?;

@@ -46,7 +46,7 @@ impl Kdc {
         Ok(kdc)
     }
 
-    /// Starts the server, after [`Kdc::stop`] with the same address, principals and keys.
+    /// Starts the server, after [`Kdc::stop`] or [`Kdc::kill`] with the same address, principals and keys.
     ///
     /// # Errors
     ///
@@ -60,6 +60,13 @@ impl Kdc {
     /// Ends the server.
     pub fn stop(&mut self) {
         self.server = None;
+    }
+
+    /// Kills the server at once.
+    pub fn kill(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.kill_with_children();
+        }
     }
 
     /// Where it listens, over UDP and TCP.

@@ -38,6 +38,13 @@ impl OidcProvider {
         Ok(provider)
     }
 
+    /// Kills it at once.
+    pub fn kill(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.kill_with_children();
+        }
+    }
+
     /// Ends it and starts it again at the same address: with new keys, and without memory.
     ///
     /// # Errors

@@ -156,3 +156,19 @@ async fn databases_and_directories_start_die_and_come_back() {
     slapd.restart().await.unwrap();
     slapd.change("ldap secret", change).unwrap();
 }
+
+/// What a test wrote right before a kill is there after it: the server's own doing, no disk is asked.
+#[tokio::test]
+async fn databases_keep_through_a_kill_what_they_were_told() {
+    let row = "CREATE TABLE kept (word VARCHAR(9)); INSERT INTO kept VALUES ('pencil')";
+    let mut mariadb = super::Mariadb::start("secret", None).await.unwrap();
+    let mut postgresql = super::Postgresql::start("secret", None).await.unwrap();
+    mariadb.query(row).unwrap();
+    mariadb.kill();
+    postgresql.query(row).unwrap();
+    postgresql.kill();
+    mariadb.restart().await.unwrap();
+    postgresql.restart().await.unwrap();
+    assert_eq!(mariadb.query("SELECT word FROM kept").unwrap().trim(), "pencil");
+    assert_eq!(postgresql.query("SELECT word FROM kept").unwrap().trim(), "pencil");
+}

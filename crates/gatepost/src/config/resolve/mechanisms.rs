@@ -178,7 +178,7 @@ fn weakness(mechanism: Mechanism) -> Option<(&'static str, &'static str)> {
             "remove it, unless a device speaks nothing else; only accounts that opted in can use it",
         )),
         Mechanism::Oauth10a => Some((
-            "no mail program in wide use speaks it, and its secrets are stored as they are",
+            "no mail program in wide use speaks it, and its secrets are kept themselves, not as hashes",
             "write \"OAUTHBEARER\", unless an old program needs it",
         )),
         Mechanism::Login

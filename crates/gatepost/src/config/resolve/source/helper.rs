@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gatepost_directory::{HelperBounds, HelperKind, HelperPlace, HelperSettings};
+use gatepost_directory::{HelperBounds, HelperKind, HelperPlace, HelperSettings, TokenAccounts};
 use gatepost_mail::Domain;
 
 use super::super::Resolving;
@@ -129,11 +129,12 @@ fn warn_if_missing(resolving: &mut Resolving<'_>, key: &str, path: &Path, place:
     }
 }
 
-/// PAM and Kerberos have an account for every address of their domains, so what stands below them is not asked who an
-/// account is.
+/// PAM, Kerberos, and some others where they are told so, have an account for every address of their domains, so what stands below
+/// them is not asked who an account is.
 pub(super) fn check_order(resolving: &mut Resolving<'_>, entries: &[(Setting<Word>, SourceOptions)]) {
     for (number, (name, source)) in entries.iter().enumerate() {
-        let Some(theirs) = all_of(source) else { continue };
+        // Without a domain it is an error that is told elsewhere.
+        let Some(theirs) = all_of(source).filter(|domains| !domains.is_empty()) else { continue };
         let mut below = entries.iter().skip(number + 1);
         let hidden = below.find(|(_, later)| all_of(later).is_none() && shares(later, &theirs));
         if let Some((hidden, _)) = hidden {
@@ -150,10 +151,14 @@ pub(super) fn check_order(resolving: &mut Resolving<'_>, entries: &[(Setting<Wor
 /// The domains that a source takes every address of, if it is of a kind that does.
 fn all_of(source: &SourceOptions) -> Option<Vec<Domain>> {
     match source {
-        SourceOptions::Pam(pam) => {
-            Some(pam.domains.items.iter().map(|domain| domain.value.clone()).collect())
-        }
+        SourceOptions::Pam(pam) => Some(super::values(&pam.domains)),
         SourceOptions::Kerberos(kerberos) => Some(domains(kerberos)),
+        SourceOptions::Oauth(oauth) if oauth.accounts.value.0 == TokenAccounts::Any => {
+            Some(super::values(&oauth.domains))
+        }
+        SourceOptions::Dovecot(dovecot) if dovecot.userdb_socket.is_none() => {
+            Some(super::values(&dovecot.domains))
+        }
         SourceOptions::Embedded(_)
         | SourceOptions::Sql(_)
         | SourceOptions::Ldap(_)
