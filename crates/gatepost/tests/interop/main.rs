@@ -19,6 +19,7 @@ mod logins;
 mod noise;
 mod pam;
 mod relay;
+mod replay;
 mod senders;
 mod signals;
 mod sources;
