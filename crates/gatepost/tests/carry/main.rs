@@ -12,6 +12,8 @@ mod dialogues;
 #[cfg(test)]
 mod from_postfix;
 #[cfg(test)]
+mod ourselves;
+#[cfg(test)]
 mod parcel;
 #[cfg(test)]
 mod smart_host;

@@ -33,7 +33,7 @@ const ADDRESSES: u32 = 4_000;
 /// What a right login may take.
 const LONGEST: Duration = Duration::from_secs(1);
 /// What the whole process may come to: two password threads of 19 MiB, and the sessions that wait.
-const MEMORY_KIB: usize = 256 * 1024;
+const MEMORY_KIB: usize = 160 * 1024;
 /// The address that Ada logs in from.
 const HOME: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
 
