@@ -13,6 +13,7 @@
 //! | a dialogue as a file | [`dialogue`] |
 //! | certificates, good and bad | [`Authority`] |
 //! | Postfix, Exim, Dovecot | [`peers`] |
+//! | load, and a sink that counts it | [`load`] |
 //! | messages as people send them, compared | [`corpus`], [`Maildir`] |
 //! | a line that is cut, stalls or garbles | [`Fault`], [`FaultProxy`] |
 //!
@@ -41,6 +42,7 @@ pub mod corpus;
 pub mod dialogue;
 pub mod exchanger;
 pub mod fault;
+pub mod load;
 pub mod loopback;
 pub mod maildir;
 pub mod patience;

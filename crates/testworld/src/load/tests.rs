@@ -1,0 +1,71 @@
+//! Generator and sink against each other.
+
+use std::io;
+
+use super::{Marker, Mood, Plan, Sink, SinkPlan, generate, hold};
+use crate::{Direction, Fault, FaultProxy};
+
+async fn sink() -> Sink {
+    Sink::start(SinkPlan::default()).await.unwrap()
+}
+
+#[tokio::test]
+async fn every_message_is_counted_once() {
+    let sink = sink().await;
+    for octets in [0, 200, 4096, 100_000, 300_001] {
+        let sink = Sink::start(SinkPlan::default()).await.unwrap();
+        let plan = Plan { messages: 103, sessions: 7, octets, ..Plan::to(sink.address()) };
+        let made = generate(plan).await.unwrap();
+        sink.has(103).await;
+        let tally = sink.tally();
+        assert_eq!((made.taken, tally.distinct()), (103, 103), "{octets}");
+        assert_eq!((tally.twice, tally.unmarked), (0, 0), "{octets}");
+        assert_eq!(tally.missing(104, 5), [103], "{octets}");
+        if octets > 200 {
+            // The line end before it, and the final dot.
+            assert_eq!(tally.octets, 103 * (octets as u64 + 5), "{octets}");
+        }
+    }
+    generate(Plan { messages: 5, ..Plan::to(sink.address()) }).await.unwrap();
+    generate(Plan { messages: 5, ..Plan::to(sink.address()) }).await.unwrap();
+    assert_eq!((sink.tally().distinct(), sink.tally().twice), (5, 5));
+}
+
+#[tokio::test]
+async fn what_is_lost_on_the_way_is_noticed() {
+    let sink = sink().await;
+    let cut = Fault::cut(Direction::ToServer, 10_000);
+    let proxy = FaultProxy::start(sink.address(), cut).await.unwrap();
+    let plan = Plan { messages: 10, ..Plan::to(proxy.address()) };
+    let fault = generate(plan).await.unwrap_err();
+    assert!(matches!(fault.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset), "{fault}");
+    assert_eq!(sink.tally().distinct(), 2);
+    assert_eq!(sink.tally().missing(10, 3), [2, 3, 4]);
+}
+
+#[tokio::test]
+async fn a_sink_defers_until_it_is_told_otherwise() {
+    let sink = Sink::start(SinkPlan { mood: Mood::Deferring, ..SinkPlan::default() }).await.unwrap();
+    let plan = || Plan { messages: 3, ..Plan::to(sink.address()) };
+    let refusal = generate(plan()).await.unwrap_err().to_string();
+    assert!(refusal.contains("450 4.2.1"), "{refusal}");
+    assert_eq!((sink.tally().deferred, sink.tally().distinct()), (1, 0));
+    sink.turn(Mood::Accepting);
+    generate(plan()).await.unwrap();
+    assert_eq!((sink.tally().deferred, sink.tally().distinct()), (1, 3));
+}
+
+#[tokio::test]
+async fn sessions_are_held_open() {
+    let sink = sink().await;
+    let held = hold(Plan { sessions: 100, ..Plan::to(sink.address()) }).await.unwrap();
+    assert_eq!((held.count(), &held.refusal), (100, &None));
+}
+
+#[test]
+fn a_marker_is_found_behind_what_relays_add() {
+    let field = Marker(42).field();
+    let message = format!("Received: from a by b\r\nSubject: x\r\n{field}\r\nbody\r\n");
+    assert_eq!(Marker::find(message.as_bytes()), Some(Marker(42)));
+    assert_eq!(Marker::find(b"X-Load: 42\r\n"), None);
+}
