@@ -28,6 +28,7 @@ const PACKAGES: &[&str] = &[
     "strace",
     "swaks",
     "telnet",
+    "valgrind",
 ];
 
 /// What the unpacked Exim links to.

@@ -34,6 +34,8 @@ pub struct Plan {
     pub server: SocketAddr,
     /// How many messages, all sessions together.
     pub messages: u64,
+    /// The number of the first one; the others follow it.
+    pub first: u64,
     /// How many sessions at once.
     pub sessions: usize,
     /// How many messages a session sends before it ends and another begins.
@@ -99,6 +101,7 @@ impl Plan {
         Self {
             server,
             messages: 1,
+            first: 0,
             sessions: 1,
             per_session: 10,
             octets: 4096,
@@ -139,8 +142,9 @@ impl Shared {
     /// The numbers that the next session sends; empty when all are given away.
     fn batch(&self) -> std::ops::Range<u64> {
         let count = self.plan.per_session.max(1);
-        let first = self.next.fetch_add(count, Ordering::Relaxed);
-        first..first.saturating_add(count).min(self.plan.messages)
+        let given = self.next.fetch_add(count, Ordering::Relaxed);
+        let end = given.saturating_add(count).min(self.plan.messages);
+        self.plan.first + given..self.plan.first + end
     }
 }
 

@@ -12,9 +12,6 @@ use crate::authority::Authority;
 
 const USAGE: &str = "gatepost-load generate|hold|sink|identity [--flag value]...";
 
-/// How many missing numbers are told.
-const MOST_TOLD: usize = 10;
-
 /// Runs the program with these words, its name left out. What it prints is for `cargo xtask bench`.
 ///
 /// # Errors
@@ -48,6 +45,7 @@ fn plan(flags: &mut Flags) -> io::Result<Plan> {
     Ok(Plan {
         server: flags.need("--server")?,
         messages: flags.or("--messages", usual.messages)?,
+        first: flags.or("--first", usual.first)?,
         sessions: flags.or("--sessions", usual.sessions)?,
         per_session: flags.or("--per-session", usual.per_session)?,
         octets: flags.or("--octets", usual.octets)?,
@@ -86,10 +84,9 @@ async fn hold_open(words: &[String]) -> io::Result<()> {
     Ok(())
 }
 
-/// `accept`, `defer` and `report` come on standard input, whose end is ours.
+/// `accept`, `defer`, `report` and `expect N` come on standard input, whose end is ours.
 async fn serve(words: &[String]) -> io::Result<()> {
     let mut flags = Flags::read(words)?;
-    let expected: u64 = flags.need("--expect")?;
     let file: Option<PathBuf> = flags.take("--moments")?;
     let mood = flags.or("--mood", Mood::Accepting)?;
     let address = flags.or("--address", SinkPlan::default().address)?;
@@ -97,16 +94,17 @@ async fn serve(words: &[String]) -> io::Result<()> {
     let sink = Sink::start(SinkPlan { address, mood }).await?;
     say(&format!("listening={}", sink.address()))?;
     let mut orders = orders();
-    let mut all = Progress::Waiting;
+    let mut expected = u64::MAX;
     loop {
         tokio::select! {
-            () = sink.has(expected), if all == Progress::Waiting => {
+            () = sink.has(expected) => {
                 say(&format!("all={}", clock::now()))?;
-                all = Progress::Told;
+                expected = u64::MAX;
             }
-            order = orders.recv() => match order.as_deref() {
-                Some("report") => report(&sink.tally(), expected)?,
-                Some(order) => sink.turn(order.parse().map_err(|()| fault(order))?),
+            order = orders.recv() => match order.as_deref().map(|order| order.split_once(' ').unwrap_or((order, ""))) {
+                Some(("report", _)) => report(&sink.tally())?,
+                Some(("expect", count)) => expected = count.parse().map_err(|_fault| fault(count))?,
+                Some((mood, _)) => sink.turn(mood.parse().map_err(|()| fault(mood))?),
                 None => break,
             },
         }
@@ -119,24 +117,16 @@ async fn serve(words: &[String]) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether it was told that all is here.
-#[derive(PartialEq, Eq)]
-enum Progress {
-    Waiting,
-    Told,
-}
-
-fn report(tally: &Tally, expected: u64) -> io::Result<()> {
+fn report(tally: &Tally) -> io::Result<()> {
     let (first, last) = span(tally);
     say(&format!(
-        "distinct={} twice={} unmarked={} deferred={} octets={} first={first} last={last} cpu-us={} missing={:?}",
+        "distinct={} twice={} unmarked={} deferred={} octets={} first={first} last={last} cpu-us={}",
         tally.distinct(),
         tally.twice,
         tally.unmarked,
         tally.deferred,
         tally.octets,
         processor(),
-        tally.missing(expected, MOST_TOLD)
     ))
 }
 
