@@ -12,7 +12,7 @@ use super::relay;
 use crate::{Outcome, repository};
 
 /// Longest time for one run of the generator, in seconds.
-const LONGEST_RUN: &str = "7200";
+const LONGEST_RUN: &str = "3600";
 
 /// Longest wait for something that is due at once.
 const PATIENCE: Duration = Duration::from_secs(60);

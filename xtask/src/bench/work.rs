@@ -17,7 +17,7 @@ mod logins;
 pub(super) use flow::{Limits, syncs};
 
 /// Longest time until the sink has all of a run.
-const LONGEST_RUN: Duration = Duration::from_secs(7200);
+const LONGEST_RUN: Duration = Duration::from_secs(3600);
 
 /// One relay's turn in one round.
 pub(super) struct Turn<'a> {

@@ -77,7 +77,7 @@ async fn hold_open(words: &[String]) -> io::Result<()> {
     let held = hold(plan).await?;
     say(&format!("held={}", held.count()))?;
     if let Some(refusal) = &held.refusal {
-        say(&format!("refusal={refusal}"))?;
+        eprintln!("gatepost-load: no more sessions: {refusal}");
     }
     let mut orders = orders();
     while orders.recv().await.is_some() {}

@@ -2,8 +2,14 @@
 
 use std::io;
 
-use super::{Marker, Mood, Plan, Sink, SinkPlan, generate, hold};
+use super::{Made, Marker, Mood, Plan, Sink, SinkPlan, hold};
+use crate::patience::PATIENCE;
 use crate::{Direction, Fault, FaultProxy};
+
+/// As it is, with a deadline.
+async fn generate(plan: Plan) -> io::Result<Made> {
+    tokio::time::timeout(PATIENCE, super::generate(plan)).await?
+}
 
 async fn sink() -> Sink {
     Sink::start(SinkPlan::default()).await.unwrap()
