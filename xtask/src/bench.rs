@@ -89,12 +89,12 @@ impl Head {
         format!(
             "At the begin: {}.\n\
              Disk: {disk:.0} appends of 4 KiB with fdatasync a second, by one writer.\n\
-             Generator straight to sink: {:.0} messages of 4 KiB a second, {:.0} of 1 MiB.\n\
+             Generator straight to sink: {} of 4 KiB; {} of 1 MiB.\n\
              CPU is that of the relay alone, ended children included, {meter}. {deferred} messages wait in W6.\n\
              Median of the rounds (lowest to highest); a ratio above 1 means that gatepost is better.",
             business.told(),
-            limits.small,
-            limits.large
+            limits.small.told(),
+            limits.large.told()
         )
     }
 }
@@ -147,8 +147,8 @@ fn write(file: &Path, head: &Head, record: &Record) -> Outcome {
     let all = json!({
         "load-average": head.business.load,
         "appends-per-second": head.disk,
-        "limit-4-kib-per-second": head.limits.small,
-        "limit-1-mib-per-second": head.limits.large,
+        "limit-4-kib-per-second": head.limits.small.rate,
+        "limit-1-mib-per-second": head.limits.large.rate,
         "deferred-messages": head.deferred,
         "rows": record.json(),
     });

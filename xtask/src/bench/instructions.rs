@@ -37,8 +37,12 @@ fn build() -> Result<String, String> {
     let words = ["bench", "--package", "gatepost-smtp", "--bench", "counted", "--no-run"];
     let mut command = repository::cargo();
     let told = repository::output("cargo bench", command.args(words).args(["--message-format", "json"]))?;
-    let messages = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let path = messages.filter_map(|message| message.get("executable")?.as_str().map(str::to_owned)).last();
+    let message = |line| serde_json::from_str::<Value>(line).ok();
+    let path = told
+        .lines()
+        .rev()
+        .filter_map(message)
+        .find_map(|message| message.get("executable").and_then(Value::as_str).map(str::to_owned));
     path.ok_or_else(|| "cargo built no bench".to_owned())
 }
 

@@ -3,7 +3,10 @@
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
+
+use crate::{Outcome, repository};
 
 /// Appends in the measure of the disk.
 const APPENDS: u32 = 500;
@@ -61,6 +64,11 @@ pub(super) fn device_octets(folder: &Path) -> Option<u64> {
     let minor = device & 0xff | (device >> 12) & !0xff;
     let text = std::fs::read_to_string(format!("/sys/dev/block/{major}:{minor}/stat")).ok()?;
     text.split_whitespace().nth(6)?.parse::<u64>().ok().map(|sectors| sectors * SECTOR)
+}
+
+/// Writes out whatever waits to be written to the file system of this folder.
+pub(super) fn settle(folder: &Path) -> Outcome {
+    repository::run("sync", Command::new("sync").arg("-f").arg(folder))
 }
 
 /// Octets that the files below a folder take on disk, and how many there are.

@@ -83,6 +83,7 @@ impl Row {
         let ratio = match self.measure.better {
             Better::Higher => ours / theirs,
             Better::Lower => theirs / ours,
+            Better::Neither => return None,
         };
         ratio.is_finite().then_some(ratio)
     }

@@ -138,19 +138,33 @@ impl Site {
 
     /// Starts it, and waits until it greets.
     pub(super) fn start(&self, watch: &Watch) -> Result<Relay, String> {
-        let mut account = Account::open(self.kind.name());
+        let account = Account::open(self.kind.name());
         let helper = match self.helper.as_slice() {
             [] => None,
-            words => Some(self.spawn(&account, words)?),
+            words => Some(self.help(&account, words)?),
         };
         let child = self.spawn(&account, &watched(self.words.clone(), watch))?;
-        account.owners([Some(child.id()), helper.as_ref().map(Child::id)].into_iter().flatten().collect());
-        let relay = Relay { account, site: self.clone(), child, helper };
+        let mut relay = Relay { account, site: self.clone(), child, helper };
+        let owners = [Some(relay.child.id()), relay.helper.as_ref().map(Child::id)];
+        relay.account.owners(owners.into_iter().flatten().collect());
         for address in [self.open, self.secure] {
             await_greeting(address)
                 .map_err(|cause| format!("{}: {cause}\n{}", self.kind.name(), self.told()))?;
         }
         Ok(relay)
+    }
+
+    /// Starts what must be there first: a Postfix that finds nobody to ask about logins rests for a minute.
+    fn help(&self, account: &Account, words: &[String]) -> Result<Child, String> {
+        let child = self.spawn(account, words)?;
+        let end = Instant::now() + PATIENCE;
+        while !self.folder.join(postfix::AUTHORITY).exists() {
+            if Instant::now() > end {
+                return Err(format!("{words:?} offers nothing\n{}", self.told()));
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        Ok(child)
     }
 
     fn spawn(&self, account: &Account, words: &[String]) -> Result<Child, String> {

@@ -65,6 +65,8 @@ pub(super) struct Sent {
     /// Nanoseconds since 1970.
     pub(super) began: u64,
     pub(super) ended: u64,
+    /// Of the generator, in microseconds.
+    pub(super) processor: u64,
 }
 
 /// Sends, and waits for the end; the words are flags of `gatepost-load generate`.
@@ -72,7 +74,8 @@ pub(super) fn generate(server: SocketAddr, words: &[String]) -> Result<Sent, Str
     let mut command = Command::new("timeout");
     command.args(["--kill-after=5", LONGEST_RUN, &program(), "generate", "--server", &server.to_string()]);
     let told = Told::read(&repository::output("gatepost-load generate", command.args(words))?);
-    Ok(Sent { began: told.number("began"), ended: told.number("ended") })
+    let [began, ended, processor] = ["began", "ended", "cpu-us"].map(|key| told.number(key));
+    Ok(Sent { began, ended, processor })
 }
 
 /// A tool that runs until its standard input ends.

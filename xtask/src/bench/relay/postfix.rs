@@ -34,6 +34,9 @@ scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 ";
 
+/// The socket at which Dovecot answers, in the relay's folder.
+pub(super) const AUTHORITY: &str = "auth";
+
 /// Writes the configuration; gives the words that start it.
 pub(super) fn configure(site: &Site, need: Need, sink: SocketAddr) -> Result<Vec<String>, String> {
     let conf = site.folder.join("conf");
@@ -92,7 +95,7 @@ fn master(site: &Site, need: Need) -> String {
         master += "  -o smtpd_sasl_auth_enable=yes\n  -o smtpd_tls_auth_only=yes\n";
         master += "  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject\n";
         master += "  -o smtpd_sasl_type=dovecot\n";
-        master += &format!("  -o smtpd_sasl_path={}\n", site.folder.join("auth").display());
+        master += &format!("  -o smtpd_sasl_path={}\n", site.folder.join(AUTHORITY).display());
     }
     master + SERVICES
 }
@@ -140,7 +143,7 @@ userdb {{
   args = allow_all_users=yes uid=65534 gid=65534 home=/nonexistent
 }}
 service auth {{
-  unix_listener {at}/auth {{
+  unix_listener {at}/{AUTHORITY} {{
     mode = 0666
   }}
   client_limit = 4096

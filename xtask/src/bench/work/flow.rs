@@ -100,13 +100,32 @@ pub(super) struct Carried {
     pub(super) peak: f64,
 }
 
-/// How fast the generator talks straight to the sink: nothing between them can be faster.
+/// How the generator talks straight to the sink: nothing between them can be faster.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::bench) struct Limits {
-    /// Messages of 4 KiB a second.
-    pub(in crate::bench) small: f64,
-    /// Messages of 1 MiB a second.
-    pub(in crate::bench) large: f64,
+    /// With messages of 4 KiB.
+    pub(in crate::bench) small: Straight,
+    /// With messages of 1 MiB.
+    pub(in crate::bench) large: Straight,
+}
+
+/// What came straight from the generator.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::bench) struct Straight {
+    /// Messages a second.
+    pub(in crate::bench) rate: f64,
+    /// CPU of the generator for each message, in microseconds.
+    pub(in crate::bench) generator: f64,
+    /// That of the sink.
+    pub(in crate::bench) sink: f64,
+}
+
+impl Straight {
+    /// For a person.
+    pub(in crate::bench) fn told(self) -> String {
+        let Self { rate, generator, sink } = self;
+        format!("{rate:.0} messages a second ({generator:.1} and {sink:.1} µs of CPU each)")
+    }
 }
 
 impl Limits {
@@ -120,13 +139,18 @@ impl Limits {
     }
 }
 
-fn straight(load: &Load) -> Result<f64, String> {
+fn straight(load: &Load) -> Result<Straight, String> {
     let mut sink = Sink::start(Mood::Accept, None)?;
     sink.expect(load.messages)?;
     let sent = tools::generate(sink.address, &load.flags(0))?;
     let all = sink.await_all(LONGEST_RUN)?;
     judge(&mut sink, load.messages)?;
-    Ok(number(load.messages) / seconds(sent.began, all))
+    let messages = number(load.messages);
+    Ok(Straight {
+        rate: messages / seconds(sent.began, all),
+        generator: number(sent.processor) / messages,
+        sink: number(sink.report()?.number("cpu-us")) / messages,
+    })
 }
 
 /// Carries one load.
@@ -135,14 +159,18 @@ pub(super) fn carry(kind: Kind, load: &Load, folder: &Path) -> Result<Carried, S
     let (mut relay, site) = start(kind, load, (folder, &Watch::No), &mut sink)?;
     let account = &relay.account;
     let device = || machine::device_octets(folder);
+    // Each reading with all that was written before it.
+    machine::settle(folder)?;
     let before = (account.used(), account.written(), device());
     let (sent, all) = send(load, &site, &mut sink)?;
     let octets = number(load.messages * load.octets);
+    let processor = account.used().saturating_sub(before.0).as_secs_f64();
+    machine::settle(folder)?;
     let at_device = before.2.zip(device()).map(|(before, after)| number(after - before) / octets);
     let carried = Carried {
         accepted: number(load.messages) / seconds(sent.began, sent.ended),
         through: number(load.messages) / seconds(sent.began, all),
-        processor: account.used().saturating_sub(before.0).as_secs_f64() / number(load.messages),
+        processor: processor / number(load.messages),
         written: number(account.written().saturating_sub(before.1)) / octets,
         device: at_device,
         peak: number(account.peak()) / KIB,
@@ -215,11 +243,11 @@ pub(super) fn small(turn: &Turn<'_>, record: &mut Record) -> Result<(), String> 
     let carried = carry(*kind, &Load::small(settings), folder)?;
     if settings.works.contains(&Work::Accept) {
         record.add(rows::ACCEPTED, *kind, carried.accepted);
-        record.add(rows::ACCEPT_SHARE, *kind, 100.0 * carried.accepted / limits.small);
+        record.add(rows::ACCEPT_SHARE, *kind, 100.0 * carried.accepted / limits.small.rate);
     }
     if settings.works.contains(&Work::Through) {
         record.add(rows::THROUGH, *kind, carried.through);
-        record.add(rows::THROUGH_SHARE, *kind, 100.0 * carried.through / limits.small);
+        record.add(rows::THROUGH_SHARE, *kind, 100.0 * carried.through / limits.small.rate);
         record.add(rows::PROCESSOR, *kind, carried.processor * 1000.0);
         record.add(rows::WRITTEN, *kind, carried.written);
         carried.device.into_iter().for_each(|device| record.add(rows::DEVICE, *kind, device));
@@ -234,7 +262,7 @@ pub(super) fn large(turn: &Turn<'_>, record: &mut Record) -> Result<(), String> 
     let carried = carry(*kind, &Load::large(settings), folder)?;
     // A message is a MiB, and a GiB is 1024 of them.
     record.add(rows::LARGE, *kind, carried.through);
-    record.add(rows::LARGE_SHARE, *kind, 100.0 * carried.through / limits.large);
+    record.add(rows::LARGE_SHARE, *kind, 100.0 * carried.through / limits.large.rate);
     record.add(rows::LARGE_PROCESSOR, *kind, carried.processor * 1024.0);
     record.add(rows::LARGE_WRITTEN, *kind, carried.written);
     record.add(rows::LARGE_MEMORY, *kind, carried.peak);
