@@ -1,4 +1,4 @@
-//! What a relay costs: CPU, memory and octets written, of all its processes.
+//! What a relay costs: CPU and memory of all its processes.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -95,11 +95,6 @@ impl Account {
     /// The most memory that each process had at any time, in KiB, added up; shared pages count for each.
     pub(super) fn peak(&self) -> u64 {
         self.processes().iter().map(|process| field(*process, "status", "VmHWM:")).sum()
-    }
-
-    /// Octets that were written to files so far, ended children included; not the file system's own journal.
-    pub(super) fn written(&self) -> u64 {
-        self.processes().iter().map(|process| field(*process, "io", "write_bytes:")).sum()
     }
 }
 

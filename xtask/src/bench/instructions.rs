@@ -21,7 +21,7 @@ pub(super) fn run() -> Outcome {
     packages::bring()?;
     let program = build()?;
     let works = repository::output("the list of works", &mut Command::new(&program))?;
-    println!("| work | octets | gatepost, instructions | smtp-proto, instructions | |");
+    println!("| work | octets | gatepost, instructions | smtp-proto, instructions | gatepost / smtp-proto |");
     println!("| --- | --- | --- | --- | --- |");
     for line in works.lines() {
         let (name, octets) = line.split_once(' ').ok_or_else(|| format!("no work: {line}"))?;

@@ -55,8 +55,9 @@ impl Business {
     }
 }
 
-/// Octets written so far to the device of this folder, by everything on the machine: the file system's journal
-/// is in it, which no process is charged for. `None` where the kernel does not count.
+/// Octets written so far to the device of this folder, by everything on the machine. `None` where the kernel does
+/// not count. What it charges to a process is no use: the journal is not in it, and one octet written to a large
+/// page in the cache counts as all of that page.
 pub(super) fn device_octets(folder: &Path) -> Option<u64> {
     let device = std::fs::metadata(folder).ok()?.dev();
     // As glibc's `major` and `minor` take it apart.

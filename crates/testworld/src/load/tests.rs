@@ -2,9 +2,9 @@
 
 use std::io;
 
-use super::{Made, Marker, Mood, Plan, Sink, SinkPlan, hold};
+use super::{Made, Marker, Mood, Plan, Security, Sink, SinkPlan, hold};
 use crate::patience::PATIENCE;
-use crate::{Direction, Fault, FaultProxy};
+use crate::{Authority, Direction, Fault, FaultProxy};
 
 /// As it is, with a deadline.
 async fn generate(plan: Plan) -> io::Result<Made> {
@@ -59,6 +59,28 @@ async fn a_sink_defers_until_it_is_told_otherwise() {
     sink.turn(Mood::Accepting);
     generate(plan()).await.unwrap();
     assert_eq!((sink.tally().deferred, sink.tally().distinct()), (1, 3));
+}
+
+#[tokio::test]
+async fn sessions_may_be_encrypted_from_their_first_octet() {
+    let sink = sink().await;
+    let config = Authority::self_signed(&["relay.example"]).unwrap().server_config().unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(config);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, behind) = (listener.local_addr().unwrap(), sink.address());
+    let front = tokio::spawn(async move {
+        for _ in 0..2 {
+            let (client, _address) = listener.accept().await.unwrap();
+            let mut client = acceptor.accept(client).await.unwrap();
+            let mut server = tokio::net::TcpStream::connect(behind).await.unwrap();
+            // Either side may be gone first.
+            let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+        }
+    });
+    let plan = Plan { messages: 4, per_session: 2, security: Security::Implicit, ..Plan::to(address) };
+    assert_eq!(generate(plan).await.unwrap().taken, 4);
+    front.await.unwrap();
+    assert_eq!((sink.tally().distinct(), sink.tally().twice), (4, 0));
 }
 
 #[tokio::test]

@@ -92,10 +92,8 @@ pub(super) struct Carried {
     pub(super) through: f64,
     /// CPU seconds of the relay for one message.
     pub(super) processor: f64,
-    /// Octets written for each octet of the messages.
-    pub(super) written: f64,
-    /// The same at the device, by the whole machine.
-    pub(super) device: Option<f64>,
+    /// Octets that reached the device for each octet of the messages, where the kernel counts them.
+    pub(super) written: Option<f64>,
     /// MiB.
     pub(super) peak: f64,
 }
@@ -161,18 +159,17 @@ pub(super) fn carry(kind: Kind, load: &Load, folder: &Path) -> Result<Carried, S
     let device = || machine::device_octets(folder);
     // Each reading with all that was written before it.
     machine::settle(folder)?;
-    let before = (account.used(), account.written(), device());
+    let before = (account.used(), device());
     let (sent, all) = send(load, &site, &mut sink)?;
     let octets = number(load.messages * load.octets);
     let processor = account.used().saturating_sub(before.0).as_secs_f64();
     machine::settle(folder)?;
-    let at_device = before.2.zip(device()).map(|(before, after)| number(after - before) / octets);
+    let written = before.1.zip(device()).map(|(before, after)| number(after - before) / octets);
     let carried = Carried {
         accepted: number(load.messages) / seconds(sent.began, sent.ended),
         through: number(load.messages) / seconds(sent.began, all),
         processor: processor / number(load.messages),
-        written: number(account.written().saturating_sub(before.1)) / octets,
-        device: at_device,
+        written,
         peak: number(account.peak()) / KIB,
     };
     relay.stop();
@@ -249,8 +246,7 @@ pub(super) fn small(turn: &Turn<'_>, record: &mut Record) -> Result<(), String> 
         record.add(rows::THROUGH, *kind, carried.through);
         record.add(rows::THROUGH_SHARE, *kind, 100.0 * carried.through / limits.small.rate);
         record.add(rows::PROCESSOR, *kind, carried.processor * 1000.0);
-        record.add(rows::WRITTEN, *kind, carried.written);
-        carried.device.into_iter().for_each(|device| record.add(rows::DEVICE, *kind, device));
+        carried.written.into_iter().for_each(|written| record.add(rows::WRITTEN, *kind, written));
         record.add(rows::THROUGH_MEMORY, *kind, carried.peak);
     }
     Ok(())
@@ -264,7 +260,7 @@ pub(super) fn large(turn: &Turn<'_>, record: &mut Record) -> Result<(), String> 
     record.add(rows::LARGE, *kind, carried.through);
     record.add(rows::LARGE_SHARE, *kind, 100.0 * carried.through / limits.large.rate);
     record.add(rows::LARGE_PROCESSOR, *kind, carried.processor * 1024.0);
-    record.add(rows::LARGE_WRITTEN, *kind, carried.written);
+    carried.written.into_iter().for_each(|written| record.add(rows::LARGE_WRITTEN, *kind, written));
     record.add(rows::LARGE_MEMORY, *kind, carried.peak);
     Ok(())
 }
