@@ -73,7 +73,7 @@ const GROUPS: &[Group] = &[
             Command {
                 name: "bench",
                 arguments: "[FLAGS]",
-                does: "gatepost beside Postfix as a relay: speed, CPU, syncs",
+                does: "gatepost beside Postfix: speed, CPU, syncs, memory, latency (docs/performance.md)",
                 run: bench::run,
             },
             Command {

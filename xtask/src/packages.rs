@@ -47,6 +47,7 @@ const PACKAGES: &[&str] = &[
     "swaks",
     "telnet",
     "whois",
+    "valgrind",
 ];
 
 /// For machines that have no Node.js of their own.

@@ -14,6 +14,7 @@
 //! | certificates, good and bad | [`Authority`] |
 //! | an OAuth issuer that signs, rotates, stalls and dies | [`Issuer`] |
 //! | Postfix, Exim, Dovecot, PostgreSQL, MariaDB, slapd, a Kerberos KDC, oidc-provider | [`peers`] |
+//! | load, and a sink that counts it | [`load`] |
 //! | messages as people send them, compared | [`corpus`], [`Maildir`] |
 //! | a line that is cut, stalls or garbles | [`Fault`], [`FaultProxy`] |
 //!
@@ -44,6 +45,7 @@ pub mod exchanger;
 pub mod executable;
 pub mod fault;
 pub mod issuer;
+pub mod load;
 pub mod loopback;
 pub mod maildir;
 pub mod patience;

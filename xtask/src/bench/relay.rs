@@ -1,4 +1,4 @@
-//! Starts and stops the two relays, each with its own configuration and folder.
+//! Starts and stops the relays, each with its own configuration and folder.
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -6,56 +6,59 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::cost::Account;
-use crate::{Outcome, repository};
+use super::account::Account;
+use super::tools;
+use crate::Outcome;
+
+mod gatepost;
+mod postfix;
 
 /// Longest time for a relay to listen, or to end.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often it is looked.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// The services of Debian's `master.cf`, none in a chroot.
-const SERVICES: &str = "\
-pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-verify unix - - n - 1 verify
-flush unix n - n 1000? 0 flush
-proxymap unix - - n - - proxymap
-smtp unix - - n - - smtp
-relay unix - - n - - smtp
-showq unix n - n - - showq
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
-local unix - n n - - local
-virtual unix - n n - - virtual
-lmtp unix - - n - - lmtp
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd
-";
+/// The user of SCRAM at Postfix, whose verifiers are stored; that of PLAIN has its password in the clear, which
+/// is the cheapest that Dovecot can compare.
+pub(super) const SCRAM_USER: &str = "grace@sender.example";
 
-/// Which relay.
+/// The account that all know, and its password.
+pub(super) const USER: &str = "ada@sender.example";
+pub(super) const PASSWORD: &str = "correct horse battery staple";
+
+/// A relay, and how it is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Gatepost,
+    /// As Debian ships it, but for where it listens and relays to.
     Postfix,
+    /// With `in_flow_delay = 0s`: it never sleeps to let its queue manager catch up.
+    Unflowed,
 }
 
 impl Kind {
+    pub(super) const ALL: [Self; 3] = [Self::Gatepost, Self::Postfix, Self::Unflowed];
+
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Gatepost => "gatepost",
             Self::Postfix => "postfix",
+            Self::Unflowed => "postfix-0s",
         }
     }
+}
+
+/// What a relay is started for, beyond relaying.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    Relay,
+    /// Accounts, and certificates.
+    Logins,
+    /// So many sessions, which for Postfix are as many processes.
+    Sessions(u32),
+    /// What is deferred stays so until it is asked for.
+    Patience,
 }
 
 /// Whether strace watches.
@@ -66,13 +69,26 @@ pub(super) enum Watch {
     Calls(PathBuf),
 }
 
+/// A relay that is configured: it may be started more than once.
+#[derive(Debug, Clone)]
+pub(super) struct Site {
+    pub(super) kind: Kind,
+    pub(super) folder: PathBuf,
+    /// For mail from anyone here, in the clear.
+    pub(super) open: SocketAddr,
+    /// For mail by login, with STARTTLS.
+    pub(super) secure: SocketAddr,
+    words: Vec<String>,
+    /// What must run beside it.
+    helper: Vec<String>,
+}
+
 /// A running relay; dropping it ends it.
 pub(super) struct Relay {
-    pub(super) address: SocketAddr,
     pub(super) account: Account,
-    folder: PathBuf,
-    kind: Kind,
+    site: Site,
     child: Child,
+    helper: Option<Child>,
 }
 
 /// A loopback address with a port that is free now.
@@ -81,47 +97,105 @@ pub(super) fn free_port() -> Result<SocketAddr, String> {
     listener.and_then(|listener| listener.local_addr()).map_err(|cause| format!("no free port: {cause}"))
 }
 
-/// Waits until something listens there.
-pub(super) fn await_listener(address: SocketAddr, what: &str) -> Outcome {
+/// Waits until something listens there and greets.
+fn await_greeting(address: SocketAddr) -> Outcome {
     let end = Instant::now() + PATIENCE;
-    while TcpStream::connect(address).is_err() {
+    loop {
+        if tools::greets(address) {
+            return Ok(());
+        }
         if Instant::now() > end {
-            return Err(format!("{what} does not listen on {address}"));
+            return Err(format!("nothing greets on {address}"));
         }
         std::thread::sleep(LOOK_EVERY);
     }
-    Ok(())
 }
 
-impl Relay {
-    /// Starts it with the sink as its next hop.
-    pub(super) fn start(
-        kind: Kind,
-        sink: SocketAddr,
-        (folder, watch): (&Path, &Watch),
-    ) -> Result<Self, String> {
-        let address = free_port()?;
+impl Site {
+    /// Writes the configuration, with the sink as the next hop.
+    pub(super) fn prepare(kind: Kind, need: Need, folder: &Path, sink: SocketAddr) -> Result<Self, String> {
         std::fs::create_dir_all(folder).map_err(|cause| format!("{}: {cause}", folder.display()))?;
-        let plain = match kind {
-            Kind::Gatepost => gatepost(folder, address, sink)?,
-            Kind::Postfix => postfix(folder, address, sink)?,
+        let mut site = Self {
+            kind,
+            folder: folder.to_path_buf(),
+            open: free_port()?,
+            secure: free_port()?,
+            words: Vec::new(),
+            helper: Vec::new(),
         };
-        let account = Account::open(kind.name());
-        let mut command = account.charged(&watched(plain, watch));
-        let log = std::fs::File::create(folder.join("output")).map_err(|cause| cause.to_string())?;
-        let log_too = log.try_clone().map_err(|cause| cause.to_string())?;
-        let child = command.stdin(Stdio::null()).stdout(log).stderr(log_too).spawn();
-        let child = child.map_err(|cause| format!("{} could not start: {cause}", kind.name()))?;
-        let mut relay = Self { address, account, folder: folder.to_path_buf(), kind, child };
-        relay.account.owner(relay.child.id());
-        await_listener(address, kind.name()).map_err(|cause| format!("{cause}\n{}", relay.told()))?;
+        tools::identity(folder)?;
+        match kind {
+            Kind::Gatepost => site.words = gatepost::configure(&site, need, sink)?,
+            Kind::Postfix | Kind::Unflowed => {
+                site.words = postfix::configure(&site, need, sink)?;
+                if need == Need::Logins {
+                    site.helper = postfix::authority(&site)?;
+                }
+            }
+        }
+        Ok(site)
+    }
+
+    /// Starts it, and waits until it greets.
+    pub(super) fn start(&self, watch: &Watch) -> Result<Relay, String> {
+        let account = Account::open(self.kind.name());
+        let helper = match self.helper.as_slice() {
+            [] => None,
+            words => Some(self.help(&account, words)?),
+        };
+        let child = self.spawn(&account, &watched(self.words.clone(), watch))?;
+        let mut relay = Relay { account, site: self.clone(), child, helper };
+        let owners = [Some(relay.child.id()), relay.helper.as_ref().map(Child::id)];
+        relay.account.owners(owners.into_iter().flatten().collect());
+        for address in [self.open, self.secure] {
+            await_greeting(address)
+                .map_err(|cause| format!("{}: {cause}\n{}", self.kind.name(), self.told()))?;
+        }
         Ok(relay)
+    }
+
+    /// Starts what must be there first: a Postfix that finds nobody to ask about logins rests for a minute.
+    fn help(&self, account: &Account, words: &[String]) -> Result<Child, String> {
+        let child = self.spawn(account, words)?;
+        let end = Instant::now() + PATIENCE;
+        while !self.folder.join(postfix::AUTHORITY).exists() {
+            if Instant::now() > end {
+                return Err(format!("{words:?} offers nothing\n{}", self.told()));
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        Ok(child)
+    }
+
+    fn spawn(&self, account: &Account, words: &[String]) -> Result<Child, String> {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.folder.join("output"));
+        let log = log.map_err(|cause| cause.to_string())?;
+        let log_too = log.try_clone().map_err(|cause| cause.to_string())?;
+        let mut command = account.charged(words);
+        let child = command.stdin(Stdio::null()).stdout(log).stderr(log_too).spawn();
+        child.map_err(|cause| format!("{words:?} could not start: {cause}"))
+    }
+
+    /// The folder of what waits.
+    pub(super) fn queue(&self) -> PathBuf {
+        match self.kind {
+            Kind::Gatepost => self.folder.join("data/spool"),
+            Kind::Postfix | Kind::Unflowed => self.folder.join("queue"),
+        }
+    }
+
+    /// Makes everything that waits due now, as an operator would.
+    pub(super) fn flush(&self) -> Outcome {
+        match self.kind {
+            Kind::Gatepost => gatepost::flush(self),
+            Kind::Postfix | Kind::Unflowed => postfix::flush(self),
+        }
     }
 
     /// What it printed and logged, for the message of a failure.
     pub(super) fn told(&self) -> String {
         let mut told = String::new();
-        for name in ["output", "mail.log"] {
+        for name in ["output", "mail.log", "dovecot.log"] {
             let text = std::fs::read_to_string(self.folder.join(name)).unwrap_or_default();
             let lines: Vec<&str> = text.lines().collect();
             let last = lines.get(lines.len().saturating_sub(20)..).unwrap_or_default();
@@ -129,34 +203,48 @@ impl Relay {
         }
         told
     }
+}
 
+impl Relay {
     /// Ends it and waits, so that strace has written its summary.
     pub(super) fn stop(&mut self) {
-        let process = match self.kind {
-            Kind::Gatepost => self.gatepost_process(),
-            Kind::Postfix => {
-                let file = self.folder.join("queue/pid/master.pid");
+        let process = match self.site.kind {
+            Kind::Gatepost => self.first_child(),
+            Kind::Postfix | Kind::Unflowed => {
+                let file = self.site.folder.join("queue/pid/master.pid");
                 std::fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok())
             }
         };
         if let Some(process) = process {
-            let _ = Command::new("kill").args(["-TERM", &process.to_string()]).stderr(Stdio::null()).status();
+            terminate(process);
         }
-        let end = Instant::now() + PATIENCE;
-        while Instant::now() < end && matches!(self.child.try_wait(), Ok(None)) {
-            std::thread::sleep(LOOK_EVERY);
+        await_end(&mut self.child);
+        if let Some(mut helper) = self.helper.take() {
+            terminate(helper.id());
+            await_end(&mut helper);
         }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 
     /// The child, or its only child where strace stands between.
-    fn gatepost_process(&self) -> Option<u32> {
+    fn first_child(&self) -> Option<u32> {
         let own = self.child.id();
         let children = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children"));
         let first = children.ok().and_then(|text| text.split_whitespace().next()?.parse().ok());
         first.or(Some(own))
     }
+}
+
+fn terminate(process: u32) {
+    let _ = Command::new("kill").args(["-TERM", &process.to_string()]).stderr(Stdio::null()).status();
+}
+
+fn await_end(child: &mut Child) {
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end && matches!(child.try_wait(), Ok(None)) {
+        std::thread::sleep(LOOK_EVERY);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
 }
 
 impl Drop for Relay {
@@ -179,57 +267,9 @@ fn watched(plain: Vec<String>, watch: &Watch) -> Vec<String> {
     words
 }
 
-fn gatepost(folder: &Path, address: SocketAddr, sink: SocketAddr) -> Result<Vec<String>, String> {
-    let configuration = folder.join("gatepost.toml");
-    let text = format!(
-        "hostname = \"relay.example\"\n\
-         data-dir = \"{}\"\n\
-         [listener.mx]\n\
-         bind = [\"{address}\"]\n\
-         role = \"mx\"\n\
-         tls = \"off\"\n\
-         [domain.\"bench.example\"]\n\
-         deliver = \"smtp:{sink}\"\n\
-         recipients = \"any\"\n",
-        folder.join("data").display()
-    );
-    std::fs::write(&configuration, text).map_err(|cause| format!("{}: {cause}", configuration.display()))?;
-    let program = repository::target().join("release/gatepost");
-    let words = [&program.display().to_string(), "--config", &configuration.display().to_string(), "serve"];
-    Ok(words.map(str::to_owned).to_vec())
-}
-
-fn postfix(folder: &Path, address: SocketAddr, sink: SocketAddr) -> Result<Vec<String>, String> {
-    let at = folder.display();
-    let main = format!(
-        "compatibility_level = 3.6\n\
-         queue_directory = {at}/queue\n\
-         data_directory = {at}/data\n\
-         maillog_file = {at}/mail.log\n\
-         maillog_file_prefixes = {at}\n\
-         inet_interfaces = 127.0.0.1\n\
-         inet_protocols = ipv4\n\
-         myhostname = relay.example\n\
-         mydestination =\n\
-         mynetworks = 127.0.0.0/8\n\
-         alias_maps =\n\
-         alias_database =\n\
-         smtpd_relay_restrictions = permit_mynetworks, reject\n\
-         smtp_dns_support_level = disabled\n\
-         relayhost = [{}]:{}\n\
-         in_flow_delay = 0\n",
-        sink.ip(),
-        sink.port()
-    );
-    let conf = folder.join("conf");
-    let fault = |cause: std::io::Error| format!("{at}: {cause}");
-    for name in ["conf", "queue", "data"] {
-        std::fs::create_dir_all(folder.join(name)).map_err(fault)?;
-    }
-    std::fs::write(conf.join("main.cf"), main).map_err(fault)?;
-    std::fs::write(conf.join("master.cf"), format!("{address} inet n - n - - smtpd\n{SERVICES}"))
-        .map_err(fault)?;
-    repository::run("chown", Command::new("chown").arg("postfix").arg(folder.join("data")))?;
-    let words = ["/usr/sbin/postfix", "-c", &conf.display().to_string(), "start-fg"];
-    Ok(words.map(str::to_owned).to_vec())
+/// A connection, for whoever only wants to see that there is one.
+pub(super) fn connect(address: SocketAddr) -> Option<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    Some(stream)
 }

@@ -2,7 +2,9 @@ use std::process::Command;
 
 use super::{Dovecot, Exim, Postfix, SmtpSink, smtp_source};
 use crate::corpus::{self, LineEnds, Need, Sample, same_apart_from_trace};
+use crate::load::{Mechanism, Plan, Security, Sink, SinkPlan, generate};
 use crate::maildir::Maildir;
+use crate::patience::{PATIENCE, until};
 use crate::{Authority, Client, Exchanger, Script};
 
 /// What a real server keeps octet by octet when it came by DATA.
@@ -171,4 +173,28 @@ async fn databases_keep_through_a_kill_what_they_were_told() {
     postgresql.restart().await.unwrap();
     assert_eq!(mariadb.query("SELECT word FROM kept").unwrap().trim(), "pencil");
     assert_eq!(postgresql.query("SELECT word FROM kept").unwrap().trim(), "pencil");
+}
+
+#[tokio::test]
+async fn load_logs_in_under_tls_and_goes_through() {
+    let sink = Sink::start(SinkPlan::default()).await.unwrap();
+    let dovecot = Dovecot::account("ada", "correct horse").await.unwrap();
+    let identity = Authority::self_signed(&["relay.example"]).unwrap();
+    let plan = Postfix::sending_to(sink.address()).accounts_of(&dovecot).starttls(&identity);
+    let postfix = plan.start().await.unwrap();
+    let login = |mechanism, password: &str| Some((mechanism, "ada".to_owned(), password.to_owned()));
+    let plan = Plan {
+        messages: 6,
+        sessions: 2,
+        per_session: 1,
+        security: Security::StartTls,
+        ..Plan::to(postfix.address())
+    };
+    for mechanism in [Mechanism::Plain, Mechanism::ScramSha256] {
+        generate(Plan { login: login(mechanism, "correct horse"), ..plan.clone() }).await.unwrap();
+        let refusal = generate(Plan { login: login(mechanism, "wrong"), ..plan.clone() }).await.unwrap_err();
+        assert!(refusal.to_string().contains("535"), "{refusal}");
+    }
+    until("all at the sink", PATIENCE, || Ok((sink.tally().twice == 6).then_some(()))).await.unwrap();
+    assert_eq!((sink.tally().distinct(), sink.tally().unmarked), (6, 0));
 }
