@@ -1,6 +1,7 @@
 //! The outside: DNS, TLS, connections.
 
 pub mod dial;
+mod names;
 pub mod resolve;
 mod shown;
 pub mod stream;

@@ -266,8 +266,21 @@ impl DigestSecret {
         let part = |text: &[u8]| crate::latin::encode(text).unwrap_or_else(|| Secret::new(text));
         let (user, realm, password) =
             (part(user.as_bytes()), part(realm.as_bytes()), part(password.expose()));
-        let joined = Secret::joined(&[user.expose(), b":", realm.expose(), b":", password.expose()]);
+        Self::of_octets([user.expose(), realm.expose(), password.expose()])
+    }
+
+    fn of_octets([user, realm, password]: [&[u8]; 3]) -> Self {
+        let joined = Secret::joined(&[user, b":", realm, b":", password]);
         Self(crate::hash::md5(joined.expose()))
+    }
+
+    /// Whether this is the secret of a user and password as they were typed. One that another program made may have been made of
+    /// UTF-8 throughout (Dovecot's are); such a one serves here for checking a password, but not for clients that do as the RFC
+    /// says.
+    #[must_use]
+    pub fn is_of(&self, user: &str, realm: &str, password: &Secret) -> bool {
+        let plain = Self::of_octets([user.as_bytes(), realm.as_bytes(), password.expose()]);
+        Self::derive(user, realm, password) == *self || plain == *self
     }
 
     /// A stored one; none if it has not [`OCTETS`](Self::OCTETS).

@@ -185,7 +185,7 @@ impl Reader<'_> {
             Kind::Ntlm => Ok(self.nt_hash(stored.clone())? == NtHash::derive(password)),
             Kind::DigestMd5 => {
                 let digest = self.digest(stored.clone())?;
-                Ok(DigestSecret::derive(&digest.user, &digest.realm, password) == digest.secret)
+                Ok(digest.secret.is_of(&digest.user, &digest.realm, password))
             }
             Kind::Device => Ok(self.keys.device_hash(self.name, password) == *stored),
             Kind::ScramSha1 | Kind::ScramSha256 | Kind::ScramSha512 => {

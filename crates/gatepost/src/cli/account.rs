@@ -204,7 +204,7 @@ struct Desk {
 impl Desk {
     /// The realm that DIGEST-MD5 is offered with.
     fn realm(&self) -> String {
-        self.configuration.settings.rules.hostname.ascii().to_owned()
+        self.configuration.settings.rules.auth.realm.clone()
     }
 
     /// The mechanisms that are offered, to anybody.

@@ -13,7 +13,7 @@ use aws_lc_rs::digest;
 use gatepost_mail::Timestamp;
 use gatepost_policy::auth::Standing;
 use gatepost_policy::rules::Network;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 /// Most networks, accounts, pairs that failed and pairs that are known, each; the older half makes room. With names kept as
 /// hashes that is below 20 MiB. A flood from more networks than this is slowed by the directory's bounded pool.
@@ -21,6 +21,11 @@ const MOST: usize = 50_000;
 /// Most sessions whose reply is held back at once, so that guessers cannot take all places. Beyond it replies come at once, and
 /// lockouts hold all the same.
 pub const HELD_MOST: usize = 1_000;
+/// Most passwords of strangers that the directory checks at once. Whoever comes from where the account normally comes from does not
+/// wait behind more than these, so that a flood of guesses keeps nobody out.
+pub const STRANGERS_AT_ONCE: usize = 16;
+/// Most strangers that wait for that; at fifty checks a second these are ten seconds.
+pub const STRANGERS_WAITING_MOST: usize = 500;
 
 /// A login name in a form of fixed size: long names must take no more memory than short ones.
 type Name = [u8; 16];
@@ -30,6 +35,14 @@ type Name = [u8; 16];
 pub struct Guard {
     state: Mutex<State>,
     places: Arc<Semaphore>,
+    strangers: Semaphore,
+    waiting: Semaphore,
+}
+
+/// Leave to have a password checked. Dropping it lets the next one in.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    _one_of_few: Option<SemaphorePermit<'a>>,
 }
 
 #[derive(Debug, Default)]
@@ -96,7 +109,12 @@ pub fn account_of(user: &str) -> String {
 
 impl Default for Guard {
     fn default() -> Self {
-        Self { state: Mutex::default(), places: Arc::new(Semaphore::new(HELD_MOST)) }
+        Self {
+            state: Mutex::default(),
+            places: Arc::new(Semaphore::new(HELD_MOST)),
+            strangers: Semaphore::new(STRANGERS_AT_ONCE),
+            waiting: Semaphore::new(STRANGERS_WAITING_MOST),
+        }
     }
 }
 
@@ -140,6 +158,17 @@ impl Guard {
         }
         let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
         Some(Hold { delay, _place: place })
+    }
+
+    /// Waits until a password may be checked: at once where the account is known, in the order of arrival for strangers. None when too
+    /// many of them wait already.
+    pub async fn turn(&self, familiar: Familiar) -> Option<Turn<'_>> {
+        if familiar == Familiar::Known {
+            return Some(Turn { _one_of_few: None });
+        }
+        let _waits = self.waiting.try_acquire().ok()?;
+        let turn = self.strangers.acquire().await.ok()?;
+        Some(Turn { _one_of_few: Some(turn) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -21,6 +21,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
+use super::names::names;
 use super::shown::{Authorities, Holder};
 use super::stream::Stream;
 use super::verify::Anyone;
@@ -96,6 +97,7 @@ pub struct Acceptor {
     plain: TlsAcceptor,
     asking: TlsAcceptor,
     certificate: CertificateDer<'static>,
+    names: Vec<String>,
     authorities: Authorities,
 }
 
@@ -118,7 +120,14 @@ impl Acceptor {
         let plain = builder()?.with_no_client_auth().with_cert_resolver(resolver.clone());
         let asking = builder()?.with_client_cert_verifier(Arc::new(Holder(provider())));
         let asking = asking.with_cert_resolver(resolver);
-        Ok(Self { plain: acceptor(plain)?, asking: acceptor(asking)?, certificate, authorities })
+        let names = names(&certificate);
+        Ok(Self { plain: acceptor(plain)?, asking: acceptor(asking)?, certificate, names, authorities })
+    }
+
+    /// The host names and addresses that our certificate is for: what clients may call us.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.names
     }
 
     /// Shakes hands with a client.

@@ -149,7 +149,8 @@ fn verifiers_of_dovecot_serve_their_mechanism() {
     assert_eq!(mechanism, Mechanism::DigestMd5);
     let digest = Source::digest_secret(&directory, "ada", "gatepost.example");
     let digest = tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(digest).unwrap();
-    assert_eq!(digest.here().flatten(), Some(DigestSecret::derive("ada", "gatepost.example", &typed)));
+    let digest: DigestSecret = digest.here().flatten().unwrap();
+    assert!(digest.is_of("ada", "gatepost.example", &typed));
     // Dovecot dropped NTLM's scheme in 2.3; its files have it still. This is [MS-NLMP] section 4.2.2.1.2.
     let (_, Taken::Nt(hash)) = Taken::read(&Secret::new("{NTLM}A4F49C406510BDCAB6824EE7C30FD852")).unwrap()
     else {

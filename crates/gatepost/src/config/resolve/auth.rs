@@ -8,6 +8,7 @@ use gatepost_sasl::{Mechanism, NtlmVersions, OauthHelp};
 
 use super::{Resolving, mechanisms};
 use crate::config::fault::Fault;
+use crate::config::options::{Options, SourceOptions};
 use crate::config::values::Wait;
 
 /// Longest delay that a mail program's user bears.
@@ -44,12 +45,34 @@ pub(super) fn resolve(resolving: &mut Resolving<'_>, hostname: Option<&Domain>) 
             (None, hostname) => hostname.map_or_else(String::new, |name| name.ascii().to_owned()),
         },
         ntlm: auth.ntlm_v1.value,
-        oauth_help: OauthHelp::default(),
+        oauth_help: oauth_help(resolving.options),
         plaintext_without_tls: auth.allow_plaintext_without_tls.value,
         failures_before_lockout: auth.failures_before_lockout.value,
         lockout: auth.lockout.value.0,
         tarpit: auth.tarpit.value.0,
         ratchet: auth.ratchet.value,
+    }
+}
+
+/// Clients are told of the first issuer: they can be told of one only.
+fn oauth_help(options: &Options) -> OauthHelp {
+    let issuer = options.auth.source.entries.iter().find_map(|(_, source)| match source {
+        SourceOptions::Oauth(oauth) => Some(oauth),
+        SourceOptions::Embedded(_)
+        | SourceOptions::Sql(_)
+        | SourceOptions::Ldap(_)
+        | SourceOptions::Dovecot(_)
+        | SourceOptions::Pam(_)
+        | SourceOptions::Kerberos(_) => None,
+    });
+    let Some(oauth) = issuer else { return OauthHelp::default() };
+    let root = &oauth.issuer.value.0;
+    OauthHelp {
+        scope: oauth.scope.as_ref().map(|scope| scope.value.clone()),
+        openid_configuration: Some(format!(
+            "{}/.well-known/openid-configuration",
+            root.trim_end_matches('/')
+        )),
     }
 }
 

@@ -75,9 +75,10 @@ fn follow(line: &mut Line, mechanism: Mechanism, step: ClientStep) -> Result<(),
 
 fn failed(mechanism: Mechanism, failure: ClientFailure) -> Trouble {
     let cause = format!("login by {}: {failure}", mechanism.name());
-    match failure {
-        ClientFailure::TokenRefused(_) => Trouble::Credential(cause),
-        _ => Trouble::Other(cause),
+    if matches!(failure, ClientFailure::TokenRefused(_)) {
+        Trouble::Credential(cause)
+    } else {
+        Trouble::Other(cause)
     }
 }
 

@@ -157,6 +157,9 @@ impl<S: Spool, D: Directory> Desk<S, D> {
         }
         claim.user = user;
         let standing = self.with_attempt(claim, |desk, attempt| desk.office.guard.standing(attempt));
+        if matches!(standing, Standing::Known { .. }) {
+            claim.familiar = Familiar::Known;
+        }
         let verdict = self.may_attempt(claim, standing);
         if verdict.permits() { Ok(()) } else { Err(self.refuse_claim(claim, &verdict)) }
     }
@@ -188,6 +191,8 @@ impl<S: Spool, D: Directory> Desk<S, D> {
         Ok(ServerContext {
             bindings: self.visit.tls.as_ref().map(|tls| tls.bindings.clone()).unwrap_or_default(),
             plus: if plus { PlusOffer::Offered } else { PlusOffer::NotOffered },
+            // Clients name us as they found us, and a certificate says under which names that may be.
+            aliases: self.current.acceptor.as_ref().map(|it| it.names().to_vec()).unwrap_or_default(),
             port: self.visit.port,
             realm: auth.realm.clone(),
             oauth_help: auth.oauth_help.clone(),

@@ -117,6 +117,29 @@ fn so_many_replies_wait_and_no_more() {
     assert_eq!(guard.hold(second).unwrap().delay, second);
 }
 
+#[tokio::test]
+async fn strangers_wait_for_each_other_and_who_is_known_for_nobody() {
+    let guard = Arc::new(Guard::default());
+    let mut turns = Vec::new();
+    for _ in 0..STRANGERS_AT_ONCE {
+        turns.push(guard.turn(Familiar::Stranger).await.unwrap());
+    }
+    let waits = || {
+        let guard = Arc::clone(&guard);
+        tokio::spawn(async move { guard.turn(Familiar::Stranger).await.is_some() })
+    };
+    let waiting: Vec<_> = (0..STRANGERS_WAITING_MOST).map(|_| waits()).collect();
+    while guard.waiting.available_permits() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(guard.turn(Familiar::Stranger).await.is_none(), "too many wait");
+    assert!(guard.turn(Familiar::Known).await.is_some());
+    turns.clear();
+    for waited in waiting {
+        assert!(waited.await.unwrap());
+    }
+}
+
 #[test]
 fn a_device_belongs_to_its_account() {
     for (user, want) in [

@@ -1,5 +1,7 @@
 //! What an exchange wants to know, asked of the directory.
 
+use std::sync::Arc;
+
 use gatepost_directory::{Directory, DirectoryError, OauthOneNonce};
 use gatepost_mail::Reply;
 use gatepost_policy::auth::login_name;
@@ -9,6 +11,7 @@ use gatepost_sasl::{
 };
 use gatepost_spool::Spool;
 
+use super::ending::Ending;
 use super::{Desk, Going};
 use crate::event::{What, now};
 use crate::listener::guard::{Familiar, account_of};
@@ -22,6 +25,13 @@ impl<S: Spool, D: Directory> Desk<S, D> {
         }
         if let ServerQuestion::Gss(question) = question {
             return Ok(Answer::Gss(self.ask_kerberos(going, question).await));
+        }
+        if matches!(question, ServerQuestion::CheckPassword { .. }) {
+            let office = Arc::clone(&self.office);
+            let Some(_turn) = office.guard.turn(going.claim.familiar).await else {
+                return Err(self.failed(&going.claim, Ending::crowded()));
+            };
+            return Ok(self.look_up(question).await);
         }
         Ok(self.look_up(question).await)
     }

@@ -65,6 +65,11 @@ impl Ending {
         Self::of(Failure::Unavailable)
     }
 
+    /// Too many strangers wait for their passwords to be checked.
+    pub(super) fn crowded() -> Self {
+        Self::uncounted(table::AUTH_LATER, "auth.unavailable", "too many strangers wait for the same")
+    }
+
     /// A refusal of what a client wants beyond its proof.
     pub(super) fn uncounted(reply: Reply, rule: &'static str, because: &str) -> Self {
         Self { reply, rule, because: because.to_owned(), counts: Counts::NoGuess }
