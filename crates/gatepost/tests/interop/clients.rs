@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+pub(crate) use curl::XOAUTH2_ONLY;
 pub(crate) use spoken::{MECHANISMS, NOT_RUN};
 
 /// Seconds after which a client is taken for hung.

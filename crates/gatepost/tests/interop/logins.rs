@@ -22,6 +22,9 @@ const READER: &str = "reader@ours.example";
 /// Only one at a time fails without a login name that we could have known, so that its event is known.
 static NAMELESS: Mutex<()> = Mutex::new(());
 
+/// A continuation with `{"status":"401",` and more, as Google has it.
+const TOKEN_REFUSED: &str = "334 eyJzdGF0dXMiOiI0MDEiL";
+
 fn user_of(program: Program) -> String {
     format!("{}@{OURS}", program.name())
 }
@@ -85,7 +88,7 @@ fn walk(people: &People, program: Program) -> Walk {
     let (user, ca) = (user_of(program), people.gatepost.ca());
     let mut walk = Walk::default();
     for (&door, tls) in program.doors().iter().flat_map(|door| [(door, Tls::V12), (door, Tls::V13)]) {
-        for &mechanism in program.mechanisms(tls) {
+        for &mechanism in program.mechanisms(door, tls) {
             let number = walk.tried.len() + 1;
             let subject = format!("{}-{number}", program.name());
             let server = match door {
@@ -145,27 +148,30 @@ impl Walk {
     }
 }
 
-/// Runs the client; gives what it said, and our event of this kind about it.
+/// How often a client tries before it gives up: nodemailer takes a refused token for one that is over, and tries another.
+fn tries(program: Program, mechanism: &str) -> usize {
+    if (program, mechanism) == (Program::Nodemailer, "XOAUTH2") { 2 } else { 1 }
+}
+
+/// Runs the client; gives what it said, and our event of this kind about it, of so many.
 fn run(
     gatepost: &Gatepost,
     program: Program,
     login: &Login<'_>,
-    (kind, about): (&str, impl Fn(&Value) -> bool),
+    (kind, count, about): (&str, usize, impl Fn(&Value) -> bool),
 ) -> Result<(Talk, Value), String> {
     let events = || gatepost.events(kind).into_iter().filter(&about);
     let before = events().count();
     let talk = program.run(login);
-    let until = Instant::now() + PATIENCE / 20;
+    let until = Instant::now() + PATIENCE / 6;
     loop {
-        let mut events = events().skip(before);
-        if let Some(event) = events.next() {
-            return match events.next() {
-                None => Ok((talk, event)),
-                Some(second) => Err(format!("two events {kind}: {event} {second}")),
-            };
+        let events: Vec<Value> = events().skip(before).collect();
+        match &events[..] {
+            [event, ..] if events.len() == count => return Ok((talk, event.clone())),
+            _ if events.len() > count => return Err(format!("too many: {events:?}\n{}", talk.transcript)),
+            _ => (),
         }
-        // Nothing will come where the client never got so far.
-        if Instant::now() > until || !talk.transcript.contains("35 ") {
+        if Instant::now() > until {
             return Err(format!("no event {kind}:\n{}", talk.transcript));
         }
         thread::park_timeout(std::time::Duration::from_millis(20));
@@ -175,7 +181,7 @@ fn run(
 /// The client hears 235, and we know of the same login, with this mechanism over this TLS.
 fn logs_in(gatepost: &Gatepost, program: Program, login: &Login<'_>) -> Result<Talk, String> {
     let about = |event: &Value| event["account"] == login.user;
-    let (talk, event) = run(gatepost, program, login, ("logged-in", about))?;
+    let (talk, event) = run(gatepost, program, login, ("logged-in", 1, about))?;
     let encrypted = gatepost.events("encrypted");
     let of_session = encrypted.iter().find(|encrypted| encrypted["session"] == event["session"]);
     let is = |what: &str, holds: bool| {
@@ -191,20 +197,26 @@ fn logs_in(gatepost: &Gatepost, program: Program, login: &Login<'_>) -> Result<T
 /// The client hears 535, and shows it to its user.
 fn is_refused(gatepost: &Gatepost, program: Program, login: &Login<'_>) -> Result<Talk, String> {
     let (rule, named) = match login.mechanism {
-        "OAUTHBEARER" | "XOAUTH2" => ("auth.token-refused", true),
-        "EXTERNAL" => ("auth.no-certificate", false),
+        "OAUTHBEARER" | "XOAUTH2" | "OAUTH10A" => ("auth.token-refused", true),
+        "EXTERNAL" => ("auth.no-certificate", true),
         "GSSAPI" => ("auth.rejected", false),
         _ => ("auth.rejected", true),
     };
     let _alone = (!named).then(|| NAMELESS.lock().unwrap_or_else(PoisonError::into_inner));
     let about = |event: &Value| event["user"] == if named { login.user } else { "" };
-    let (talk, event) = run(gatepost, program, login, ("login-failed", about))?;
+    let (talk, event) =
+        run(gatepost, program, login, ("login-failed", tries(program, login.mechanism), about))?;
     let encrypted = gatepost.events("encrypted");
     let of_session = encrypted.iter().find(|encrypted| encrypted["session"] == event["session"]);
     let is = |what: &str, holds: bool| {
         if holds { Ok(()) } else { Err(format!("not so: {what}: {event}\n{}", talk.transcript)) }
     };
-    let heard = talk.transcript.contains("535 5.7.8") || talk.transcript.contains("(535, b'5.7.8");
+    let words = match (program, login.mechanism) {
+        // It hangs up when it hears why.
+        (Program::Curl, "XOAUTH2") => [TOKEN_REFUSED, TOKEN_REFUSED],
+        _ => ["535 5.7.8", "(535, b'5.7.8"],
+    };
+    let heard = words.iter().any(|words| talk.transcript.contains(words));
     is("535 heard", heard && !talk.transcript.contains("235 2.7.0"))?;
     is("the client failed", talk.succeeded == Success::No)?;
     is("its mechanism", event["mechanism"] == login.mechanism)?;
@@ -266,7 +278,7 @@ fn version_1_of_ntlm_is_refused_unless_an_option_says_otherwise() {
     for program in old {
         let talk = once(&gatepost, program, "NTLM", Tls::V13);
         assert_eq!(talk.succeeded, Success::No, "{}", talk.transcript);
-        assert!(talk.transcript.contains("535 5.7.8"), "{}", talk.transcript);
+        assert!(talk.transcript.contains("534 5.7.9"), "{}", talk.transcript);
     }
     let failures = gatepost.await_events("login-failed", old.len());
     assert!(failures.iter().all(|event| event["rule"] == "auth.ntlm-v1"), "{failures:#?}");

@@ -28,6 +28,9 @@ pub(crate) const NOT_RUN: &[&str] = &[
     "gsasl knows STARTTLS only: 2 ways in the place of 4",
     "gsasl binds to tls-unique on TLS 1.2, which we do not have (RFC 9266 section 4.2): -PLUS there is a test of its own",
     "smtptest has no -PLUS: asked for it, it sends p=tls-unique under the name without, which RFC 5802 does not have",
+    "curl takes OAUTHBEARER where it is offered: its XOAUTH2 is run from a network where that is the only offer",
+    "curl hangs up when a 334 says that its XOAUTH2 token is refused: the 535 after that is not heard",
+    "smtptest with a certificate insists on STARTTLS: EXTERNAL on 587 only",
     "gsasl, smtptest: they log in and send nothing",
     "NTLM of swaks, msmtp, gsasl and smtptest is version 1: taken here by `ntlm-v1 = true`; without, a test of its own",
     "swaks, nodemailer: no SCRAM, EXTERNAL or GSSAPI; msmtp as Debian builds it: no -PLUS; curl: no SCRAM",
@@ -36,10 +39,10 @@ pub(crate) const NOT_RUN: &[&str] = &[
 
 impl Program {
     /// What Debian's build of it speaks, of what we offer.
-    pub(crate) const fn mechanisms(self, tls: Tls) -> &'static [&'static str] {
-        match (self, tls) {
-            (Self::Swaks, _) => &["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "NTLM"],
-            (Self::Curl, _) => &[
+    pub(crate) const fn mechanisms(self, door: Door, tls: Tls) -> &'static [&'static str] {
+        match (self, door, tls) {
+            (Self::Swaks, ..) => &["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "NTLM"],
+            (Self::Curl, ..) => &[
                 "PLAIN",
                 "LOGIN",
                 "CRAM-MD5",
@@ -50,7 +53,7 @@ impl Program {
                 "EXTERNAL",
                 "GSSAPI",
             ],
-            (Self::Msmtp, _) => &[
+            (Self::Msmtp, ..) => &[
                 "PLAIN",
                 "LOGIN",
                 "CRAM-MD5",
@@ -64,7 +67,7 @@ impl Program {
                 "GSSAPI",
             ],
             // On TLS 1.2 it binds to tls-unique only: see the test of that.
-            (Self::Gsasl, Tls::V12) => &[
+            (Self::Gsasl, _, Tls::V12) => &[
                 "PLAIN",
                 "LOGIN",
                 "CRAM-MD5",
@@ -75,7 +78,7 @@ impl Program {
                 "EXTERNAL",
                 "GSSAPI",
             ],
-            (Self::Gsasl, Tls::V13) => &[
+            (Self::Gsasl, _, Tls::V13) => &[
                 "PLAIN",
                 "LOGIN",
                 "CRAM-MD5",
@@ -88,7 +91,7 @@ impl Program {
                 "EXTERNAL",
                 "GSSAPI",
             ],
-            (Self::Smtplib, _) => &[
+            (Self::Smtplib, ..) => &[
                 "PLAIN",
                 "LOGIN",
                 "CRAM-MD5",
@@ -104,9 +107,9 @@ impl Program {
                 "OAUTH10A",
                 "EXTERNAL",
             ],
-            (Self::Nodemailer, _) => &["PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2"],
-            (Self::NetSmtp, _) => &["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "EXTERNAL", "GSSAPI"],
-            (Self::Smtptest, _) => &[
+            (Self::Nodemailer, ..) => &["PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2"],
+            (Self::NetSmtp, ..) => &["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "EXTERNAL", "GSSAPI"],
+            (Self::Smtptest, Door::StartTls, _) => &[
                 "PLAIN",
                 "LOGIN",
                 "CRAM-MD5",
@@ -116,6 +119,18 @@ impl Program {
                 "SCRAM-SHA-256",
                 "SCRAM-SHA-512",
                 "EXTERNAL",
+                "GSSAPI",
+            ],
+            // With a certificate it insists on STARTTLS.
+            (Self::Smtptest, Door::Implicit, _) => &[
+                "PLAIN",
+                "LOGIN",
+                "CRAM-MD5",
+                "DIGEST-MD5",
+                "NTLM",
+                "SCRAM-SHA-1",
+                "SCRAM-SHA-256",
+                "SCRAM-SHA-512",
                 "GSSAPI",
             ],
         }

@@ -9,7 +9,7 @@ use gatepost_testworld::{Issuer, executable};
 use tempfile::TempDir;
 
 use super::{OURS, READER, password_of, user_of};
-use crate::clients::{MECHANISMS, Program, Proof};
+use crate::clients::{MECHANISMS, Program, Proof, XOAUTH2_ONLY};
 use crate::rig::{Gatepost, HOSTNAME, Plan};
 
 const REALM: &str = "OURS.EXAMPLE";
@@ -173,6 +173,9 @@ fn built_helper() -> PathBuf {
 fn sources(issuer: &str, helper: &Path, keytab: &Path) -> String {
     format!(
         r#"
+[auth.network."{XOAUTH2_ONLY}/32"]
+mechanisms = ["XOAUTH2"]
+
 [auth.source.local]
 kind = "embedded"
 

@@ -44,9 +44,10 @@ fn proofs_in(octets: &[u8], mechanism: &str) -> Vec<String> {
         rest.split(until).next().map(|proof| vec![proof.to_owned()])
     };
     let found = match mechanism {
-        "CRAM-MD5" | "MD5" => {
-            text.rsplit_once(' ').filter(|(_, digest)| is_md5(digest)).map(|(_, digest)| vec![digest.to_owned()])
-        }
+        "CRAM-MD5" | "MD5" => text
+            .rsplit_once(' ')
+            .filter(|(_, digest)| is_md5(digest))
+            .map(|(_, digest)| vec![digest.to_owned()]),
         "DIGEST-MD5" => after("response=", ',').filter(|digest| is_md5(&digest[0])),
         "NTLM" => ntlm(octets),
         "OAUTH10A" => after("oauth_signature=\"", '"'),
