@@ -88,7 +88,7 @@ fn walk(people: &People, program: Program) -> Walk {
     let (user, ca) = (user_of(program), people.gatepost.ca());
     let mut walk = Walk::default();
     for (&door, tls) in program.doors().iter().flat_map(|door| [(door, Tls::V12), (door, Tls::V13)]) {
-        for &mechanism in program.mechanisms(door, tls) {
+        for mechanism in program.mechanisms(door, tls) {
             let number = walk.tried.len() + 1;
             let subject = format!("{}-{number}", program.name());
             let server = match door {
@@ -178,19 +178,24 @@ fn run(
     }
 }
 
+/// The version of TLS that the session of an event has.
+fn tls_of(gatepost: &Gatepost, event: &Value) -> Option<String> {
+    let encrypted = gatepost.events("encrypted");
+    let of_session = encrypted.iter().find(|encrypted| encrypted["session"] == event["session"])?;
+    of_session["version"].as_str().map(str::to_owned)
+}
+
 /// The client hears 235, and we know of the same login, with this mechanism over this TLS.
 fn logs_in(gatepost: &Gatepost, program: Program, login: &Login<'_>) -> Result<Talk, String> {
     let about = |event: &Value| event["account"] == login.user;
     let (talk, event) = run(gatepost, program, login, ("logged-in", 1, about))?;
-    let encrypted = gatepost.events("encrypted");
-    let of_session = encrypted.iter().find(|encrypted| encrypted["session"] == event["session"]);
     let is = |what: &str, holds: bool| {
         if holds { Ok(()) } else { Err(format!("not so: {what}: {event}\n{}", talk.transcript)) }
     };
     is("235 heard", talk.transcript.contains("235 2.7.0"))?;
     is("the client succeeded", talk.succeeded == Success::Yes)?;
     is("its mechanism", event["mechanism"] == login.mechanism)?;
-    is("its TLS", of_session.is_some_and(|encrypted| encrypted["version"] == login.tls.name()))?;
+    is("its TLS", tls_of(gatepost, &event).as_deref() == Some(login.tls.name()))?;
     Ok(talk)
 }
 
@@ -206,8 +211,6 @@ fn is_refused(gatepost: &Gatepost, program: Program, login: &Login<'_>) -> Resul
     let about = |event: &Value| event["user"] == if named { login.user } else { "" };
     let (talk, event) =
         run(gatepost, program, login, ("login-failed", tries(program, login.mechanism), about))?;
-    let encrypted = gatepost.events("encrypted");
-    let of_session = encrypted.iter().find(|encrypted| encrypted["session"] == event["session"]);
     let is = |what: &str, holds: bool| {
         if holds { Ok(()) } else { Err(format!("not so: {what}: {event}\n{}", talk.transcript)) }
     };
@@ -221,7 +224,7 @@ fn is_refused(gatepost: &Gatepost, program: Program, login: &Login<'_>) -> Resul
     is("the client failed", talk.succeeded == Success::No)?;
     is("its mechanism", event["mechanism"] == login.mechanism)?;
     is("its rule", event["rule"] == rule)?;
-    is("its TLS", of_session.is_some_and(|encrypted| encrypted["version"] == login.tls.name()))?;
+    is("its TLS", tls_of(gatepost, &event).as_deref() == Some(login.tls.name()))?;
     Ok(talk)
 }
 

@@ -23,6 +23,9 @@ pub(crate) const MECHANISMS: [&str; 17] = [
     "LOGIN",
 ];
 
+/// What all of them speak.
+const PASSWORDS: [&str; 3] = ["PLAIN", "LOGIN", "CRAM-MD5"];
+
 /// Why cells of the matrix are empty or not full, beside those where the client lacks the mechanism.
 pub(crate) const NOT_RUN: &[&str] = &[
     "gsasl knows STARTTLS only: 2 ways in the place of 4",
@@ -38,50 +41,35 @@ pub(crate) const NOT_RUN: &[&str] = &[
 ];
 
 impl Program {
-    /// What Debian's build of it speaks, of what we offer.
-    pub(crate) const fn mechanisms(self, door: Door, tls: Tls) -> &'static [&'static str] {
-        match (self, door, tls) {
-            (Self::Swaks, ..) => &["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "NTLM"],
-            (Self::Curl, ..) => &[
-                "PLAIN",
-                "LOGIN",
-                "CRAM-MD5",
-                "DIGEST-MD5",
-                "NTLM",
-                "OAUTHBEARER",
-                "XOAUTH2",
-                "EXTERNAL",
-                "GSSAPI",
-            ],
-            (Self::Msmtp, ..) => &[
-                "PLAIN",
-                "LOGIN",
-                "CRAM-MD5",
-                "DIGEST-MD5",
-                "NTLM",
-                "SCRAM-SHA-1",
-                "SCRAM-SHA-256",
-                "OAUTHBEARER",
-                "XOAUTH2",
-                "EXTERNAL",
-                "GSSAPI",
-            ],
+    /// What Debian's build of it speaks through this door with this TLS, of what we offer.
+    pub(crate) fn mechanisms(self, door: Door, tls: Tls) -> Vec<&'static str> {
+        let can = |mechanism: &&str| match self {
             // On TLS 1.2 it binds to tls-unique only: see the test of that.
-            (Self::Gsasl, _, Tls::V12) => &[
-                "PLAIN",
-                "LOGIN",
-                "CRAM-MD5",
+            Self::Gsasl => tls == Tls::V13 || !mechanism.ends_with("-PLUS"),
+            // With a certificate it insists on STARTTLS.
+            Self::Smtptest => door == Door::StartTls || *mechanism != "EXTERNAL",
+            Self::Swaks | Self::Curl | Self::Msmtp | Self::Smtplib | Self::Nodemailer | Self::NetSmtp => true,
+        };
+        let words = PASSWORDS.iter().chain(self.beside_passwords());
+        words.copied().filter(can).collect()
+    }
+
+    /// What it speaks beside [`PASSWORDS`].
+    const fn beside_passwords(self) -> &'static [&'static str] {
+        match self {
+            Self::Swaks => &["DIGEST-MD5", "NTLM"],
+            Self::Curl => &["DIGEST-MD5", "NTLM", "OAUTHBEARER", "XOAUTH2", "EXTERNAL", "GSSAPI"],
+            Self::Msmtp => &[
                 "DIGEST-MD5",
                 "NTLM",
                 "SCRAM-SHA-1",
                 "SCRAM-SHA-256",
+                "OAUTHBEARER",
+                "XOAUTH2",
                 "EXTERNAL",
                 "GSSAPI",
             ],
-            (Self::Gsasl, _, Tls::V13) => &[
-                "PLAIN",
-                "LOGIN",
-                "CRAM-MD5",
+            Self::Gsasl => &[
                 "DIGEST-MD5",
                 "NTLM",
                 "SCRAM-SHA-1",
@@ -91,10 +79,7 @@ impl Program {
                 "EXTERNAL",
                 "GSSAPI",
             ],
-            (Self::Smtplib, ..) => &[
-                "PLAIN",
-                "LOGIN",
-                "CRAM-MD5",
+            Self::Smtplib => &[
                 "MD5",
                 "SCRAM-SHA-1",
                 "SCRAM-SHA-256",
@@ -107,32 +92,11 @@ impl Program {
                 "OAUTH10A",
                 "EXTERNAL",
             ],
-            (Self::Nodemailer, ..) => &["PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2"],
-            (Self::NetSmtp, ..) => &["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "EXTERNAL", "GSSAPI"],
-            (Self::Smtptest, Door::StartTls, _) => &[
-                "PLAIN",
-                "LOGIN",
-                "CRAM-MD5",
-                "DIGEST-MD5",
-                "NTLM",
-                "SCRAM-SHA-1",
-                "SCRAM-SHA-256",
-                "SCRAM-SHA-512",
-                "EXTERNAL",
-                "GSSAPI",
-            ],
-            // With a certificate it insists on STARTTLS.
-            (Self::Smtptest, Door::Implicit, _) => &[
-                "PLAIN",
-                "LOGIN",
-                "CRAM-MD5",
-                "DIGEST-MD5",
-                "NTLM",
-                "SCRAM-SHA-1",
-                "SCRAM-SHA-256",
-                "SCRAM-SHA-512",
-                "GSSAPI",
-            ],
+            Self::Nodemailer => &["XOAUTH2"],
+            Self::NetSmtp => &["DIGEST-MD5", "EXTERNAL", "GSSAPI"],
+            Self::Smtptest => {
+                &["DIGEST-MD5", "NTLM", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512", "EXTERNAL", "GSSAPI"]
+            }
         }
     }
 
