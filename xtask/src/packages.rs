@@ -25,6 +25,7 @@ const PACKAGES: &[&str] = &[
     "libauthen-ntlm-perl",
     "libauthen-sasl-perl",
     "libdigest-hmac-perl",
+    "libgssapi-perl",
     "libio-socket-ssl-perl",
     "libkrb5-dev",
     "libnet-dns-perl",

@@ -1,6 +1,7 @@
 //! Runs all tests and counts them.
 
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use crate::{Outcome, packages, repository};
@@ -19,6 +20,7 @@ struct Count {
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     packages::bring()?;
     repository::run("cargo build", repository::cargo().args(["build", "--package", "gatepost"]))?;
+    build_helper()?;
     let mut count = Count::default();
     stream(&[], arguments, &mut count)?;
     stream(HELPER, arguments, &mut count)?;
@@ -36,11 +38,25 @@ const HELPER: &[&str] = &[
     "kerberos_realm",
 ];
 
+/// Where the helper with all that it can is built. A folder of its own, so that `target` has the plain one.
+fn helper_folder() -> PathBuf {
+    repository::root().join("target/helper")
+}
+
+/// Builds the helper that tests of the whole program start.
+fn build_helper() -> Outcome {
+    let mut command = repository::cargo();
+    command.args(["build", "--package", "gatepost-helper", "--features", "pam,kerberos", "--target-dir"]);
+    repository::run("cargo build", command.arg(helper_folder()))
+}
+
 /// Runs the tests, shows what they print as they print it, and counts.
 fn stream(which: &[&str], filter: &[String], count: &mut Count) -> Outcome {
     let mut command = repository::cargo();
     command.args(["test", "--workspace", "--no-fail-fast"]).args(which).args(filter);
-    command.env("GATEPOST_PEERS", packages::peers()).stdin(Stdio::null()).stdout(Stdio::piped());
+    command.env("GATEPOST_PEERS", packages::peers());
+    command.env("GATEPOST_HELPER", helper_folder().join("debug/gatepost-helper"));
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut tests = command.spawn().map_err(|cause| format!("cargo test could not start: {cause}"))?;
     let failed_before = count.failed;
     if let Some(printed) = tests.stdout.take() {

@@ -79,6 +79,14 @@ impl Server {
             TokenCheck::Unavailable => Turn::Failed(Failure::Unavailable),
         }
     }
+
+    /// See [`ServerExchange::refused`](crate::ServerExchange::refused).
+    pub(crate) fn refused(&self) -> Option<Failure> {
+        match self {
+            Self::Refused(fault) => Some(Failure::TokenRefused(*fault)),
+            Self::Message(_) | Self::Check { .. } => None,
+        }
+    }
 }
 
 impl Setup {

@@ -11,6 +11,8 @@ my %secured = (
     SSL_verifycn_name   => $name,
     SSL_hostname        => $name,
     SSL_version         => $tls eq 'TLSv1.2' ? 'TLSv1_2' : 'TLSv1_3',
+    # A certificate and its key are in one file.
+    ($mechanism eq 'EXTERNAL' ? (SSL_cert_file => $password, SSL_key_file => $password) : ()),
 );
 my $smtp = Net::SMTP->new(
     '127.0.0.1',
@@ -27,7 +29,7 @@ my $sasl = Authen::SASL->new(
     callback  => { user => $user, authname => '', pass => $password },
     debug     => 0,
 );
-# The service's host is part of what DIGEST-MD5 proves.
+# The service's host is part of what DIGEST-MD5 and GSSAPI prove.
 ${*$smtp}{'net_smtp_host'} = $name;
 $smtp->auth($sasl) or die 'refused: ' . $smtp->code . ' ' . $smtp->message;
 $smtp->mail($user) && $smtp->to($to) && $smtp->data("From: $user\nTo: $to\nSubject: $subject\n\nHello.\n")

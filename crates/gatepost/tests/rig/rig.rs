@@ -277,7 +277,10 @@ impl Gatepost {
 
     /// The events of a kind so far, as in `delivered`.
     pub(crate) fn events(&self, kind: &str) -> Vec<Value> {
-        let parsed = self.log().into_iter().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+        // Only what names it is read: a log may be long, and be asked often.
+        let (log, name) = (self.log(), format!("\"{kind}\""));
+        let named = log.iter().filter(|line| line.contains(&name));
+        let parsed = named.filter_map(|line| serde_json::from_str::<Value>(line).ok());
         parsed.filter(|event| event["event"] == kind).collect()
     }
 

@@ -122,6 +122,12 @@ impl<S: Spool, D: Directory> Desk<S, D> {
         self.transaction = None;
     }
 
+    /// The session is over.
+    pub(super) fn close(&mut self, cause: String) {
+        self.break_off_login();
+        self.tell(What::Disconnected { cause });
+    }
+
     pub(super) const fn visit(&self) -> &Visit {
         &self.visit
     }

@@ -48,7 +48,7 @@ pub(super) async fn serve<S: Spool, D: Directory>(
             "handshake".to_owned()
         }
     };
-    desk.tell(What::Disconnected { cause });
+    desk.close(cause);
 }
 
 async fn talk<S: Spool, D: Directory>(

@@ -80,6 +80,8 @@ pub enum ServerQuestion {
     },
     /// The secrets behind an OAuth 1 login. Answer with [`Answer::OauthOne`].
     OauthOneKeys {
+        /// Whom the client says it is, where it says so.
+        user: Option<String>,
         /// `oauth_consumer_key`.
         consumer: String,
         /// `oauth_token`.
@@ -299,6 +301,17 @@ impl ServerExchange {
         match mem::replace(&mut self.state, State::Ended) {
             State::Asking(server) => self.settle(server.answer(answer)),
             State::Opening(_) | State::Listening(_) | State::Ended => ServerStep::Failed(Failure::Misused),
+        }
+    }
+
+    /// What the client has been told already, where a refusal is a step of its own (RFC 7628 section 3.2.3). The client is to
+    /// acknowledge it, and then the exchange fails with it; some hang up instead.
+    #[must_use]
+    pub fn refused(&self) -> Option<Failure> {
+        match &self.state {
+            State::Listening(Server::Bearer(server)) => server.refused(),
+            State::Listening(Server::OauthOne(server)) => server.refused(),
+            State::Opening(_) | State::Listening(_) | State::Asking(_) | State::Ended => None,
         }
     }
 

@@ -57,8 +57,10 @@ impl Server {
         match self {
             Self::Message(setup) => match setup.read(message) {
                 Ok(request) => {
-                    let (consumer, token) = (request.consumer.clone(), request.token.clone());
-                    Turn::Ask(ServerQuestion::OauthOneKeys { consumer, token }, Self::Keys(setup, request))
+                    let (user, consumer) = (request.named.clone(), request.consumer.clone());
+                    let question =
+                        ServerQuestion::OauthOneKeys { user, consumer, token: request.token.clone() };
+                    Turn::Ask(question, Self::Keys(setup, request))
                 }
                 Err(failure) => Turn::Failed(failure),
             },
@@ -82,6 +84,14 @@ impl Server {
                 }
             }
             Self::Message(_) | Self::Refused(_) => Turn::Failed(Failure::Misused),
+        }
+    }
+
+    /// See [`ServerExchange::refused`](crate::ServerExchange::refused).
+    pub(crate) fn refused(&self) -> Option<Failure> {
+        match self {
+            Self::Refused(fault) => Some(Failure::TokenRefused(*fault)),
+            Self::Message(_) | Self::Keys(..) | Self::Nonce(_) => None,
         }
     }
 }

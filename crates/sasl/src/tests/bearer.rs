@@ -145,7 +145,10 @@ fn a_refusal_has_two_steps() {
         let (mut server, mut client) =
             (ServerExchange::begin(mechanism, context), client(mechanism, login()));
         let _ = asked(&mut server, client.initial().unwrap().expose());
+        assert_eq!(server.refused(), None);
         let challenge = challenged(server.answer(Answer::Token(TokenCheck::Refused(fault))));
+        // What a driver tells when the client hangs up now.
+        assert_eq!(server.refused(), Some(Failure::TokenRefused(fault)));
         assert_eq!(String::from_utf8(challenge.clone()).unwrap(), told);
         assert_eq!(client.token_refused(), None);
         let answer = responded(client.receive(&challenge));

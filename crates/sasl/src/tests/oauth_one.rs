@@ -66,7 +66,7 @@ impl Directory {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the other questions are not of OAuth 1")]
     fn answer(&mut self, question: ServerQuestion) -> Answer {
         match question {
-            ServerQuestion::OauthOneKeys { consumer, token } => {
+            ServerQuestion::OauthOneKeys { consumer, token, .. } => {
                 let is_known = (consumer, token) == (keys().consumer, keys().token);
                 Answer::OauthOne(if is_known { Lookup::Found(keys()) } else { Lookup::Missing })
             }

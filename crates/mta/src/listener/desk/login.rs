@@ -123,8 +123,14 @@ impl<S: Spool, D: Directory> Desk<S, D> {
         }
     }
 
+    /// The client gives up, or is gone. What it was told already is told to the operator too: curl hangs up when its token
+    /// is refused, and somebody will want to know why it sends no mail.
     pub(super) fn break_off_login(&mut self) {
-        self.login = LoginState::Nobody;
+        let state = std::mem::replace(&mut self.login, LoginState::Nobody);
+        let LoginState::Going(going) = state else { return };
+        if let Some(failure) = going.exchange.refused() {
+            let _unheard = self.failed(&going.claim, Ending::of(failure));
+        }
     }
 
     /// Follows an exchange until it needs the client again, or ends.

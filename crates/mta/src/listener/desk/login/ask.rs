@@ -44,11 +44,10 @@ impl<S: Spool, D: Directory> Desk<S, D> {
             | ServerQuestion::CramSecret { user }
             | ServerQuestion::DigestSecret { user, .. } => Some(user.clone()),
             ServerQuestion::NtHash { user, domain } => Some(login_name(user, domain, self.rules())),
-            ServerQuestion::CheckToken { user, .. } | ServerQuestion::ClientCertificate { user } => {
-                user.clone()
-            }
-            ServerQuestion::OauthOneKeys { .. }
-            | ServerQuestion::OauthOneNonce { .. }
+            ServerQuestion::CheckToken { user, .. }
+            | ServerQuestion::OauthOneKeys { user, .. }
+            | ServerQuestion::ClientCertificate { user } => user.clone(),
+            ServerQuestion::OauthOneNonce { .. }
             | ServerQuestion::Principal { .. }
             | ServerQuestion::Gss(_) => None,
         }
@@ -83,7 +82,7 @@ impl<S: Spool, D: Directory> Desk<S, D> {
                 Answer::User(self.lookup(directory.principal_user(&principal).await))
             }
             ServerQuestion::ClientCertificate { .. } => self.certificate_user().await,
-            ServerQuestion::OauthOneKeys { consumer, token } => {
+            ServerQuestion::OauthOneKeys { consumer, token, .. } => {
                 Answer::OauthOne(self.lookup(directory.oauth_one_keys(&consumer, &token).await))
             }
             ServerQuestion::OauthOneNonce { consumer, token, nonce, timestamp } => {
