@@ -94,7 +94,7 @@ fn answer(question: &ServerQuestion) -> (Answer, Right) {
         ServerQuestion::NtHash { user, .. } => {
             (Answer::Nt(of_user(user, || NtHash::derive(&Secret::new(PASSWORD)))), Right::NotAsked)
         }
-        ServerQuestion::OauthOneKeys { consumer, token } => {
+        ServerQuestion::OauthOneKeys { consumer, token, .. } => {
             let keys = logins::oauth_one_keys();
             let is_known = (consumer, token) == (&keys.consumer, &keys.token);
             (Answer::OauthOne(if is_known { Lookup::Found(keys) } else { Lookup::Missing }), Right::NotAsked)
