@@ -8,9 +8,16 @@
 mod rig;
 
 #[cfg(test)]
+#[expect(dead_code, reason = "the tests of logins use the rest")]
+#[path = "../interop/helper.rs"]
+mod helper;
+
+#[cfg(test)]
 mod dialogues;
 #[cfg(test)]
 mod from_postfix;
+#[cfg(test)]
+mod kerberos;
 #[cfg(test)]
 mod ourselves;
 #[cfg(test)]

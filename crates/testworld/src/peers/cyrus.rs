@@ -48,6 +48,29 @@ impl CyrusSasl {
         Ok(made)
     }
 
+    /// Whoever has a ticket of a realm for the service whose key is in this keytab, by GSSAPI. A copy of the keytab is made for the
+    /// user that the server runs as.
+    ///
+    /// # Errors
+    ///
+    /// When the keytab cannot be copied.
+    pub fn tickets(keytab: &Path, reader: &str) -> io::Result<Self> {
+        let folder = open_folder()?;
+        let owner = user(reader)?;
+        let copy = owned_folder(folder.path(), "db", owner)?.join("keytab");
+        std::fs::copy(keytab, &copy)?;
+        std::os::unix::fs::chown(&copy, Some(owner), None)?;
+        let made = Self { folder, realm: String::new() };
+        std::fs::write(made.configuration(), format!("mech_list: GSSAPI\nkeytab: {}\n", copy.display()))?;
+        Ok(made)
+    }
+
+    /// The keytab of [`CyrusSasl::tickets`].
+    #[must_use]
+    pub fn keytab(&self) -> PathBuf {
+        self.folder.path().join("db/keytab")
+    }
+
     /// The file that tells the library what to do.
     #[must_use]
     pub fn configuration(&self) -> PathBuf {
