@@ -36,6 +36,8 @@ pub struct Current {
     pub session_limits: Arc<gatepost_smtp::Limits>,
     /// Asks names.
     pub resolver: Resolver,
+    /// What happened.
+    pub events: Events,
 }
 
 impl Current {

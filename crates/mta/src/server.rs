@@ -68,7 +68,7 @@ impl<S: Spool, D: Directory> Server<S, D> {
     ///
     /// [`StartError`]; nothing runs then and every socket is closed.
     pub fn start(settings: Settings, parts: Parts<S, D>) -> Result<Self, StartError> {
-        let current = make_current(settings)?;
+        let current = make_current(settings, parts.events.clone())?;
         let mut bound: Vec<Bound> = Vec::new();
         for listener in &current.settings.listeners {
             bound.extend(listener::bind(listener)?);
@@ -112,7 +112,7 @@ impl<S: Spool, D: Directory> Server<S, D> {
         if settings.listeners != old.settings.listeners {
             return Err(StartError::Listeners("addresses, roles and TLS of listeners".into()));
         }
-        self.office.current.store(Arc::new(make_current(settings)?));
+        self.office.current.store(Arc::new(make_current(settings, self.office.events.clone())?));
         Ok(())
     }
 
@@ -135,7 +135,7 @@ impl<S: Spool, D: Directory> Server<S, D> {
 /// How long tasks that are broken off may take to notice.
 const STOPPED: Duration = Duration::from_secs(2);
 
-fn make_current(settings: Settings) -> Result<Current, StartError> {
+fn make_current(settings: Settings, events: Events) -> Result<Current, StartError> {
     let acceptor = match &settings.tls {
         Some(files) => Some(Acceptor::load(files)?),
         None => None,
@@ -145,7 +145,17 @@ fn make_current(settings: Settings) -> Result<Current, StartError> {
     let (tokens, tickets) = (tokens(&settings)?, tickets(&settings));
     let resolver = Resolver::new(&settings.dns).map_err(|error| StartError::Dns(error.to_string()))?;
     let session_limits = Arc::new(listener::session_limits(&settings));
-    Ok(Current { settings, acceptor, connector, identities, tokens, tickets, resolver, session_limits })
+    Ok(Current {
+        settings,
+        acceptor,
+        connector,
+        identities,
+        tokens,
+        tickets,
+        resolver,
+        session_limits,
+        events,
+    })
 }
 
 /// What offers TLS for each login that is a client certificate.

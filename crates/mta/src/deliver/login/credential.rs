@@ -5,6 +5,7 @@ use gatepost_sasl::{Login, LoginError, Mechanism, Secret};
 
 use crate::clock::Clock;
 use crate::deliver::token::Tokens;
+use crate::event::{Events, What};
 use crate::office::Current;
 use crate::settings::{self, RouteLogin};
 
@@ -14,6 +15,7 @@ pub(super) struct Credential<'a> {
     tokens: Option<&'a Tokens>,
     tickets: Option<&'a GssClient>,
     clock: &'a Clock,
+    events: &'a Events,
     /// The token of the last login, until it has been renewed once.
     shown: Renewal,
 }
@@ -30,7 +32,8 @@ impl<'a> Credential<'a> {
         let route = current.settings.logins.get(name).ok_or("the login for this route is gone")?;
         let (tokens, tickets) = (current.tokens.get(name), current.tickets.get(name));
         let clock = &current.settings.clock;
-        Ok(Self { route, tokens, tickets, clock, shown: Renewal::Possible(None) })
+        let events = &current.events;
+        Ok(Self { route, tokens, tickets, clock, events, shown: Renewal::Possible(None) })
     }
 
     /// The mechanisms that may be used with it.
@@ -55,6 +58,10 @@ impl<'a> Credential<'a> {
     async fn token(&mut self) -> Result<Secret, String> {
         let tokens = self.tokens.ok_or("the token source for this route is gone")?;
         let token = tokens.token(self.clock.now()).await.map_err(|error| error.to_string())?;
+        if let Some(cause) = tokens.unsaved() {
+            let hint = "make the file writable for gatepost: the old token in it may be worth nothing after a restart";
+            self.events.emit(None, None, What::Trouble { part: "tokens", cause, hint });
+        }
         if let Renewal::Possible(shown) = &mut self.shown {
             *shown = Some(token.clone());
         }
