@@ -4,11 +4,11 @@ use std::io;
 
 use gatepost_testworld::loopback::Neighbourhood;
 use gatepost_testworld::peers::{CyrusSasl, Kdc, Postfix};
-use gatepost_testworld::{Authority, NameServer, Zone};
+use gatepost_testworld::{Authority, Client, NameServer, Zone};
 
 use crate::helper;
 use crate::parcel::{ADA, PASSWORD, logged_in};
-use crate::rig::Plan;
+use crate::rig::{Gatepost, Plan};
 
 const THERE: &str = "there.example";
 const REALM: &str = "THERE.EXAMPLE";
@@ -54,7 +54,6 @@ async fn a_ticket_is_got_and_shown_and_without_the_kdc_mail_waits() -> io::Resul
         .with(&tables)
         .start();
     let mut client = logged_in(&gatepost, ADA).await?;
-    let message = |subject: &str| format!("From: <{ADA}>\r\nSubject: {subject}\r\n\r\nHello.\r\n");
     client.submit(ADA, &["bob@there.example"], message("with-a-ticket").as_bytes()).await?;
     let arrived = postfix.maildir().await_containing("Subject: with-a-ticket\n").await;
     arrived.map_err(|cause| {
@@ -67,6 +66,19 @@ async fn a_ticket_is_got_and_shown_and_without_the_kdc_mail_waits() -> io::Resul
     })?;
     assert!(postfix.log().contains("sasl_method=GSSAPI, sasl_username=gatepost"), "{}", postfix.log());
 
+    without_the_kdc(&mut kdc, (&gatepost, &mut client), &postfix).await
+}
+
+fn message(subject: &str) -> String {
+    format!("From: <{ADA}>\r\nSubject: {subject}\r\n\r\nHello.\r\n")
+}
+
+/// No new ticket, so no login: the message waits, and goes when there is a KDC again.
+async fn without_the_kdc(
+    kdc: &mut Kdc,
+    (gatepost, client): (&Gatepost, &mut Client),
+    postfix: &Postfix,
+) -> io::Result<()> {
     // The connection may still be open, and logged in: only when it is closed is a new ticket needed.
     let closed =
         || postfix.log().lines().any(|line| line.contains("disconnect from") && line.contains(" auth=1"));
