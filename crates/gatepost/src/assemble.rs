@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use gatepost_directory::Directories as Accounts;
 use gatepost_mail::Octets;
+use gatepost_mta::outside::Outside;
 use gatepost_mta::settings::TlsFiles;
 use gatepost_mta::{Events, Parts, Server, Settings, What};
 use gatepost_spool::{Embedded as Messages, EmbeddedSettings, Recovery, Spool as _, SpoolError};
@@ -69,7 +70,12 @@ impl Running {
         let (events, reader) = Events::channel();
         let log = Log::start(reader, events.clone(), EventFiles::new(data_dir, Keep::default()), stream)?;
         tell(&recovery, &events);
-        let parts = Parts { spool: spool.clone(), directory: directory.clone(), events: events.clone() };
+        let parts = Parts {
+            spool: spool.clone(),
+            directory: directory.clone(),
+            events: events.clone(),
+            outside: Outside::default(),
+        };
         let server = match Server::start(settings.clone(), parts) {
             Ok(server) => server,
             Err(cause) => {

@@ -38,7 +38,7 @@ use self::connect::NoLine;
 use self::job::{Addressee, Fate, Job, Lent};
 use self::line::Line;
 use self::site::{Linger, Place, Presence, Site, Sites, Target};
-use crate::event::{What, now};
+use crate::event::What;
 use crate::lifetime::Phase;
 use crate::office::Office;
 
@@ -102,7 +102,7 @@ impl<S: Spool, D: Directory> Depot<S, D> {
             let _ = timeout_at(round.next, self.room.acquire()).await;
             return;
         }
-        match self.office.spool.claim(now(), LEASE, most).await {
+        match self.office.spool.claim(self.office.now(), LEASE, most).await {
             Ok(claims) if claims.is_empty() => self.wait(round.next).await,
             Ok(claims) => {
                 for claim in claims {
@@ -125,7 +125,8 @@ impl<S: Spool, D: Directory> Depot<S, D> {
     async fn wait(&self, at_most: Instant) {
         let spool = &self.office.spool;
         let due = spool.next_due().await.ok().flatten();
-        let until_due = due.map_or(ROUND, |due| due.elapsed_since(now()).max(Duration::from_millis(1)));
+        let until_due =
+            due.map_or(ROUND, |due| due.elapsed_since(self.office.now()).max(Duration::from_millis(1)));
         let patience = until_due.min(at_most.saturating_duration_since(Instant::now()));
         let _ = timeout(patience, spool.wait()).await;
     }
@@ -135,7 +136,7 @@ impl<S: Spool, D: Directory> Depot<S, D> {
         round.lent.retain(|lent| lent.strong_count() > 0);
         for lent in round.lent.iter().filter_map(Weak::upgrade) {
             // One that is settled by now is no loss.
-            let _ = self.office.spool.extend(&lent.claim, now().after(LEASE)).await;
+            let _ = self.office.spool.extend(&lent.claim, self.office.now().after(LEASE)).await;
         }
         round.next = Instant::now() + ROUND;
     }
@@ -146,7 +147,7 @@ impl<S: Spool, D: Directory> Depot<S, D> {
         let sorted = by_site(&claim, current.rules());
         if let Some(away) = self.away(&sorted) {
             // No attempt was made, so none is counted: only the lease ends soon.
-            let _ = self.office.spool.extend(&claim, now().after(away)).await;
+            let _ = self.office.spool.extend(&claim, self.office.now().after(away)).await;
             return None;
         }
         let room = self.room.clone().try_acquire_owned().ok();
@@ -170,7 +171,8 @@ impl<S: Spool, D: Directory> Depot<S, D> {
         if !sorted.hopeless.is_empty() {
             return None;
         }
-        let each: Option<Vec<Duration>> = sorted.sites.keys().map(|site| self.sites.is_full(site)).collect();
+        let each: Option<Vec<Duration>> =
+            sorted.sites.iter().map(|(site, _)| self.sites.is_full(site)).collect();
         each?.into_iter().min()
     }
 
@@ -232,7 +234,7 @@ impl<S: Spool, D: Directory> Depot<S, D> {
 
     /// Whether a job is still to be done: an operator may have removed the message, or its lease has ended.
     async fn is_ours(&self, job: &Job) -> bool {
-        self.office.spool.extend(&job.lent.claim, now().after(LEASE)).await.is_ok()
+        self.office.spool.extend(&job.lent.claim, self.office.now().after(LEASE)).await.is_ok()
     }
 
     /// Somebody was reached: then more hands help.
@@ -259,13 +261,15 @@ impl<S: Spool, D: Directory> Depot<S, D> {
 /// A message's due recipients, sorted.
 #[derive(Default)]
 struct Sorted {
-    sites: HashMap<Site, Vec<Addressee>>,
+    /// In the order of their first recipients.
+    sites: Vec<(Site, Vec<Addressee>)>,
     /// Those that no site is for, with their fate.
     hopeless: Vec<(u32, Fate)>,
 }
 
 fn by_site(claim: &Claim, rules: &Rules) -> Sorted {
     let mut sorted = Sorted::default();
+    let mut places: HashMap<Site, usize> = HashMap::new();
     for due in &claim.due {
         let Some(recipient) = claim.envelope.recipients.get(due.recipient as usize) else { continue };
         let Some(mailbox) = addressee(&recipient.path, rules) else {
@@ -275,7 +279,13 @@ fn by_site(claim: &Claim, rules: &Rules) -> Sorted {
         };
         let addressee = Addressee { number: due.recipient, mailbox };
         match site_of(&addressee.mailbox, &claim.envelope.principal, rules) {
-            Ok(site) => sorted.sites.entry(site).or_default().push(addressee),
+            Ok(site) => {
+                let place = *places.entry(site.clone()).or_insert(sorted.sites.len());
+                match sorted.sites.get_mut(place) {
+                    Some((_, addressees)) => addressees.push(addressee),
+                    None => sorted.sites.push((site, vec![addressee])),
+                }
+            }
             Err(fate) => sorted.hopeless.push((due.recipient, fate)),
         }
     }

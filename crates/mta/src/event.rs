@@ -7,11 +7,13 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use gatepost_mail::{SessionId, SpoolId, Timestamp};
 use serde::Serialize;
 use tokio::sync::mpsc;
+
+use crate::outside::Outside;
+pub use crate::outside::wall_clock as now;
 
 /// Most events that wait to be written.
 const QUEUE: usize = 65_536;
@@ -290,19 +292,26 @@ impl What {
 pub struct Events {
     queue: mpsc::Sender<Event>,
     lost: Arc<AtomicU64>,
+    outside: Outside,
 }
 
 impl Events {
     /// A handle for the makers of events, and the end that a writer reads.
     #[must_use]
     pub fn channel() -> (Self, mpsc::Receiver<Event>) {
+        Self::channel_in(Outside::default())
+    }
+
+    /// The same by the clock of this world.
+    #[must_use]
+    pub fn channel_in(outside: Outside) -> (Self, mpsc::Receiver<Event>) {
         let (queue, reader) = mpsc::channel(QUEUE);
-        (Self { queue, lost: Arc::default() }, reader)
+        (Self { queue, lost: Arc::default(), outside }, reader)
     }
 
     /// Tells what happened, now.
     pub fn emit(&self, session: Option<SessionId>, message: Option<SpoolId>, what: What) {
-        let event = Event { at: now(), session, message, what };
+        let event = Event { at: self.outside.now(), session, message, what };
         if self.queue.try_send(event).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
@@ -313,12 +322,6 @@ impl Events {
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
-}
-
-/// The wall clock.
-#[must_use]
-pub fn now() -> Timestamp {
-    Timestamp::since_epoch(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 /// A peer's text, cut and without control characters.

@@ -12,6 +12,7 @@ pub mod lifetime;
 pub mod listener;
 pub mod net;
 pub mod office;
+pub mod outside;
 pub mod server;
 pub mod settings;
 

@@ -92,6 +92,7 @@ impl Tasks {
         tokio::spawn(async move {
             let _alive = alive;
             tokio::select! {
+                biased;
                 () = task => {}
                 () = life.reached(Phase::Stopped) => {}
             }

@@ -1,9 +1,9 @@
 //! The outside: DNS, TLS, connections.
 
-pub mod dial;
 mod names;
 pub mod resolve;
 mod shown;
+pub(crate) mod sockets;
 pub mod stream;
 pub mod tls;
 pub mod verify;

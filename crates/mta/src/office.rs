@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use gatepost_directory::GssClient;
+use gatepost_mail::Timestamp;
 use gatepost_policy::Rules;
 
 use crate::deliver::token::Tokens;
@@ -16,6 +17,7 @@ use crate::listener::places::Places;
 use crate::listener::quota::Quotas;
 use crate::net::resolve::Resolver;
 use crate::net::tls::{Acceptor, Connector};
+use crate::outside::Outside;
 use crate::settings::Settings;
 
 /// The parts that a reload replaces, all at once.
@@ -36,6 +38,8 @@ pub struct Current {
     pub session_limits: Arc<gatepost_smtp::Limits>,
     /// Asks names.
     pub resolver: Resolver,
+    /// Where we are.
+    pub outside: Outside,
     /// What happened.
     pub events: Events,
 }
@@ -66,10 +70,20 @@ pub struct Office<S, D> {
     pub places: Places,
     /// Names for sessions.
     pub ids: SessionIds,
+    /// Where we are.
+    pub outside: Outside,
     /// How far our life has gone.
     pub life: Life,
     /// Sessions with clients.
     pub sessions: Tasks,
     /// Deliveries.
     pub deliveries: Tasks,
+}
+
+impl<S, D> Office<S, D> {
+    /// The wall clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.outside.now()
+    }
 }

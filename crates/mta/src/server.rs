@@ -19,6 +19,7 @@ use crate::listener::{self, BindError, Bound};
 use crate::net::resolve::Resolver;
 use crate::net::tls::{Acceptor, Connector, TlsError};
 use crate::office::{Current, Office};
+use crate::outside::Outside;
 use crate::settings::{Credential, RouteLogin, Settings};
 
 /// Why the server cannot start, or not go on with new settings.
@@ -51,6 +52,8 @@ pub struct Parts<S, D> {
     pub directory: Arc<D>,
     /// What happened.
     pub events: Events,
+    /// Where it all is: the machine, but for a simulation.
+    pub outside: Outside,
 }
 
 /// A running server. Dropping it ends nothing: call [`Server::drain`].
@@ -68,10 +71,10 @@ impl<S: Spool, D: Directory> Server<S, D> {
     ///
     /// [`StartError`]; nothing runs then and every socket is closed.
     pub fn start(settings: Settings, parts: Parts<S, D>) -> Result<Self, StartError> {
-        let current = make_current(settings, parts.events.clone())?;
+        let current = make_current(settings, parts.events.clone(), parts.outside.clone())?;
         let mut bound: Vec<Bound> = Vec::new();
         for listener in &current.settings.listeners {
-            bound.extend(listener::bind(listener)?);
+            bound.extend(listener::bind(listener, &parts.outside)?);
         }
         let addresses = bound.iter().map(|bound| (bound.settings.name.clone(), bound.address)).collect();
         let (reins, life) = Reins::begin();
@@ -84,6 +87,7 @@ impl<S: Spool, D: Directory> Server<S, D> {
             quotas: listener::quota::Quotas::default(),
             places: listener::places::Places::default(),
             ids: SessionIds::default(),
+            outside: parts.outside,
             life,
             sessions: Tasks::default(),
             deliveries: Tasks::default(),
@@ -112,7 +116,8 @@ impl<S: Spool, D: Directory> Server<S, D> {
         if settings.listeners != old.settings.listeners {
             return Err(StartError::Listeners("addresses, roles and TLS of listeners".into()));
         }
-        self.office.current.store(Arc::new(make_current(settings, self.office.events.clone())?));
+        let (events, outside) = (self.office.events.clone(), self.office.outside.clone());
+        self.office.current.store(Arc::new(make_current(settings, events, outside)?));
         Ok(())
     }
 
@@ -135,7 +140,7 @@ impl<S: Spool, D: Directory> Server<S, D> {
 /// How long tasks that are broken off may take to notice.
 const STOPPED: Duration = Duration::from_secs(2);
 
-fn make_current(settings: Settings, events: Events) -> Result<Current, StartError> {
+fn make_current(settings: Settings, events: Events, outside: Outside) -> Result<Current, StartError> {
     let acceptor = match &settings.tls {
         Some(files) => Some(Acceptor::load(files)?),
         None => None,
@@ -143,7 +148,8 @@ fn make_current(settings: Settings, events: Events) -> Result<Current, StartErro
     let connector = Connector::new(settings.trust.as_deref())?;
     let identities = identities(&settings)?;
     let (tokens, tickets) = (tokens(&settings)?, tickets(&settings));
-    let resolver = Resolver::new(&settings.dns).map_err(|error| StartError::Dns(error.to_string()))?;
+    let resolver =
+        Resolver::new(&settings.dns, &outside).map_err(|error| StartError::Dns(error.to_string()))?;
     let session_limits = Arc::new(listener::session_limits(&settings));
     Ok(Current {
         settings,
@@ -153,6 +159,7 @@ fn make_current(settings: Settings, events: Events) -> Result<Current, StartErro
         tokens,
         tickets,
         resolver,
+        outside,
         session_limits,
         events,
     })

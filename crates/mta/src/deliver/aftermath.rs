@@ -11,14 +11,14 @@ use gatepost_spool::{Outcome, Settled, Spool, SpoolError, Warned};
 
 use super::job::{Fate, Lent, Result};
 use super::report::{Entry, report};
-use crate::event::{What, now, quoted};
+use crate::event::{What, quoted};
 use crate::office::Office;
 
 /// Ends a job: tells what came of it, sends the reports that are due, and settles with the spool. Reports are
 /// on stable storage before their cause is settled: a crash between the two sends one twice, never none.
 pub(super) async fn conclude<S: Spool, D>(office: &Office<S, D>, lent: &Lent, results: Vec<Result>) {
     let current = office.current.load_full();
-    let at = now();
+    let at = office.now();
     let mut settled = Vec::with_capacity(results.len());
     let mut notices = Vec::new();
     for result in &results {
@@ -64,7 +64,7 @@ async fn tell_end<S: Spool, D>(office: &Office<S, D>, lent: &Lent) {
     }
     let id = lent.claim.id;
     if let Ok(None) = office.spool.entry(id).await {
-        let delay = now().elapsed_since(lent.claim.envelope.received).as_secs_f64();
+        let delay = office.now().elapsed_since(lent.claim.envelope.received).as_secs_f64();
         office.events.emit(None, Some(id), What::Finished { delay });
     }
 }

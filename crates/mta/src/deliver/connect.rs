@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gatepost_mail::Reply;
 use gatepost_policy::channel::ChannelPlan;
@@ -13,9 +13,9 @@ use gatepost_smtp::{AuthUse, ClientLimits, ClientSession, ClientSettings, TlsUse
 use super::line::{Line, Pause};
 use super::login::log_in;
 use super::site::{Site, Target};
-use crate::net::dial;
 use crate::net::tls::Check;
 use crate::office::Current;
+use crate::outside::instant;
 use crate::settings::Timeouts;
 
 /// How long to wait for the reply to QUIT, which changes nothing.
@@ -99,14 +99,16 @@ async fn open_once(
     let name = name_of(candidate);
     let timeouts = &current.settings.timeouts;
     let stream = match &candidate.place {
-        Place::Address(address, port) => dial::tcp(*address, *port, timeouts.connect).await,
-        Place::Socket(path) => dial::unix(path, timeouts.connect).await,
+        Place::Address(address, port) => {
+            current.outside.connect((*address, *port).into(), timeouts.connect).await
+        }
+        Place::Socket(path) => current.outside.connect_unix(path, timeouts.connect).await,
     };
     let wrong = |cause: std::io::Error| {
         Failed::Other(NoLine::for_now(name.clone(), format!("cannot connect: {cause}")))
     };
     let stream = stream.map_err(wrong)?;
-    let session = ClientSession::start(settings(site, current, tls), Instant::now());
+    let session = ClientSession::start(settings(site, current, tls), instant());
     let port = match candidate.place {
         Place::Address(_, port) => port,
         Place::Socket(_) => 0,
@@ -154,7 +156,7 @@ async fn encrypt(line: Line, site: &Site, current: &Current) -> Result<Line, Fai
     let connector = identity.unwrap_or(&current.connector);
     match connector.connect(stream, host.trim_matches(['[', ']']), check).await {
         Ok((stream, facts)) => {
-            let session = session.upgraded(Instant::now());
+            let session = session.upgraded(instant());
             Ok(Line { session, stream, name, host, port, tls: Some(facts), presence })
         }
         Err(error) => Err(Failed::Handshake(NoLine::for_now(name, error.to_string()))),

@@ -190,7 +190,7 @@ async fn of_host(host: &Domain, port: u16, current: &Current) -> Result<VecDeque
 
 async fn of_exchangers(domain: &Domain, current: &Current) -> Result<Vec<Domain>, NoLine> {
     let answer = Fact::from(current.resolver.exchangers(domain).await);
-    let verdict = candidates(domain, &answer, seed(), current.rules());
+    let verdict = candidates(domain, &answer, current.outside.random(), current.rules());
     match verdict.decision {
         Candidates::Hosts(hosts) => Ok(hosts),
         Candidates::Nobody => Err(NoLine {
@@ -201,11 +201,4 @@ async fn of_exchangers(domain: &Domain, current: &Current) -> Result<Vec<Domain>
         }),
         Candidates::Later => Err(NoLine::for_now(domain.ascii(), verdict.because)),
     }
-}
-
-/// Chance for the order of equal hosts; without randomness it is the same order, which harms nobody.
-fn seed() -> u64 {
-    let mut octets = [0; 8];
-    let _ = getrandom::fill(&mut octets);
-    u64::from_ne_bytes(octets)
 }

@@ -1,7 +1,7 @@
 //! An open line to a host: its stream, its session, and what to call it.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gatepost_mail::Reply;
 use gatepost_smtp::{Cause, ClientSession, ClientStep, TransactionOutcome};
@@ -11,6 +11,7 @@ use tokio::time::timeout_at;
 use super::site::Presence;
 use crate::net::stream::Stream;
 use crate::net::tls::TlsFacts;
+use crate::outside::instant;
 
 /// Octets read at once: replies are short.
 const READ: usize = 4096;
@@ -88,8 +89,8 @@ impl Line {
         let deadline = self.session.deadline();
         match timeout_at(deadline.into(), self.stream.read_buf(octets)).await {
             Ok(Ok(0) | Err(_)) => self.session.hang_up(),
-            Ok(Ok(_some)) => self.session.receive(octets, Instant::now()),
-            Err(_elapsed) => self.session.expire(Instant::now()),
+            Ok(Ok(_some)) => self.session.receive(octets, instant()),
+            Err(_elapsed) => self.session.expire(instant()),
         }
     }
 
@@ -99,7 +100,7 @@ impl Line {
         octets.reserve(READ);
         let deadline = self.session.deadline();
         if let Ok(Ok(1..)) = timeout_at(deadline.into(), self.stream.read_buf(octets)).await {
-            self.session.receive(octets, Instant::now());
+            self.session.receive(octets, instant());
         }
         self.session.hang_up();
     }
@@ -107,10 +108,10 @@ impl Line {
     /// Ends the line: says QUIT where that can be said, and waits a little for the answer.
     pub(super) async fn quit(mut self) {
         self.presence = None;
-        self.session.quit(Instant::now());
+        self.session.quit(instant());
         // What was under way has its outcome first.
         while let Pause::Outcome(_) | Pause::Broken(_) = self.run().await {}
-        let _ = timeout_at((Instant::now() + FAREWELL).into(), self.stream.shutdown()).await;
+        let _ = timeout_at((instant() + FAREWELL).into(), self.stream.shutdown()).await;
     }
 }
 

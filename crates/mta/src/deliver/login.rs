@@ -12,8 +12,8 @@ use gatepost_sasl::{
 use super::connect::NoLine;
 use super::line::Line;
 use super::site::Site;
-use crate::event::now;
 use crate::office::Current;
+use crate::outside::wall_clock;
 
 /// Random octets of one exchange.
 const NONCE: usize = gatepost_sasl::limits::NONCE_OCTETS;
@@ -110,7 +110,7 @@ fn context(
         bindings,
         plus: if plus { PlusOffer::Offered } else { PlusOffer::NotOffered },
         port: line.port,
-        ..ClientContext::new(login.clone(), Nonce::from_random(&random), host, now().as_seconds())
+        ..ClientContext::new(login.clone(), Nonce::from_random(&random), host, wall_clock().as_seconds())
     })
 }
 

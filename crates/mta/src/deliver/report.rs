@@ -9,7 +9,7 @@ use gatepost_policy::notice;
 use gatepost_spool::{Content, Draft, Spool, SpoolError};
 
 use super::job::Lent;
-use crate::event::{What, now};
+use crate::event::What;
 use crate::office::{Current, Office};
 
 /// One recipient to report on.
@@ -60,7 +60,7 @@ async fn one<S: Spool, D>(
     (action, entries): (Action, &[&Entry]),
 ) -> Result<(), SpoolError> {
     let mut draft = office.spool.draft().await?;
-    let at = now();
+    let at = office.now();
     let original = &lent.claim.envelope;
     let expires = original.received.after(current.rules().delivery.expire);
     let reported: Vec<Reported<'_>> =

@@ -1,7 +1,5 @@
 //! The content on its way out of the spool, converted where the next hop needs that.
 
-use std::time::Instant;
-
 use gatepost_mail::downgrade::{CannotConvert, Downgrade, HeaderCheck};
 use gatepost_mail::reply::table;
 use gatepost_mail::{Body, Octets, Reply};
@@ -11,6 +9,7 @@ use gatepost_spool::{Content, Spool};
 use super::job::Lent;
 use super::line::Line;
 use crate::office::Office;
+use crate::outside::instant;
 
 /// Why content cannot be sent.
 pub(super) enum Trouble {
@@ -58,7 +57,7 @@ impl Source {
     /// Gives the next piece to the session. The last one is told as such, so that the end of the content goes
     /// out in the same packet.
     pub(super) async fn give(&mut self, line: &mut Line) -> std::result::Result<(), String> {
-        let now = Instant::now();
+        let now = instant();
         let given = match self {
             Self::AsStored { content, left } => {
                 let piece = content.piece().await.map_err(|error| error.to_string())?;

@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gatepost_mail::{Body, Domain, Ending, International, Octets, Recipient, ReversePath};
 use gatepost_sasl::{Login, Mechanism};
@@ -16,8 +16,8 @@ use gatepost_smtp::{
 
 use super::line::{Line, Pause};
 use super::login::log_in_as;
-use crate::net::dial;
 use crate::net::tls::{Check, Connector};
+use crate::outside::{Outside, instant};
 use crate::settings::ListenerTls;
 
 /// How long the server may take to accept the connection.
@@ -102,7 +102,7 @@ enum Advance {
 async fn connect(submission: &Submission) -> Result<Line, SubmitError> {
     let wrong = |cause: String| SubmitError { cause, transcript: String::new() };
     let address = submission.server;
-    let stream = dial::tcp(address.ip(), address.port(), CONNECT).await;
+    let stream = Outside::default().connect(address, CONNECT).await;
     let stream = stream.map_err(|cause| wrong(format!("cannot connect to {address}: {cause}")))?;
     let (stream, tls) = match submission.tls {
         ListenerTls::Implicit => {
@@ -118,7 +118,7 @@ async fn connect(submission: &Submission) -> Result<Line, SubmitError> {
         auth: if submission.login.is_some() { AuthUse::Required } else { AuthUse::None },
         limits: Arc::new(ClientLimits::default()),
     };
-    let session = ClientSession::start(settings, Instant::now());
+    let session = ClientSession::start(settings, instant());
     Ok(Line {
         session,
         stream,
@@ -139,11 +139,11 @@ async fn advance(line: &mut Line, submission: &Submission) -> Result<Advance, St
                 None => return Err("the session wants a login that nobody gave".into()),
             },
             Pause::Ready => {
-                let sent = line.session.send(transaction(submission), Instant::now());
+                let sent = line.session.send(transaction(submission), instant());
                 sent.map_err(|error| error.to_string())?;
             }
             Pause::NeedContent => {
-                let sent = line.session.content(&submission.content, More::Last, Instant::now());
+                let sent = line.session.content(&submission.content, More::Last, instant());
                 sent.map_err(|error| error.to_string())?;
             }
             Pause::Outcome(outcome) => return Ok(Advance::Ended(outcome.recipients)),
@@ -159,7 +159,7 @@ async fn encrypt(line: Line, submission: &Submission) -> Result<Line, SubmitErro
     let Line { session, stream, name, host, port, .. } = line;
     match shake_hands(submission, stream).await {
         Ok((stream, facts)) => Ok(Line {
-            session: session.upgraded(Instant::now()),
+            session: session.upgraded(instant()),
             stream,
             name,
             host,

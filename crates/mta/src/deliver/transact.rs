@@ -1,7 +1,5 @@
 //! One transaction over an open line, and what it means for each recipient.
 
-use std::time::Instant;
-
 use gatepost_mail::{Recipient, Reply};
 use gatepost_policy::notice::Happened;
 use gatepost_smtp::{Connection, Extension, RecipientOutcome, Transaction, TransactionOutcome, fits};
@@ -11,6 +9,7 @@ use super::job::{Addressee, Fate, Job, Lent, Result};
 use super::line::{Line, Pause};
 use super::source::{Source, Trouble};
 use crate::office::Office;
+use crate::outside::instant;
 
 /// 421: the server closes the connection (RFC 5321 section 3.8).
 const CLOSING: u16 = 421;
@@ -80,7 +79,7 @@ pub(super) async fn transact<S: Spool, D>(
         Err(Trouble::Unreadable(cause)) => return same_fate(line, attempt, &Fate::Waits(None, cause)),
     };
     let transaction = source.fitting(transaction);
-    let sent = line.session.send(transaction, Instant::now());
+    let sent = line.session.send(transaction, instant());
     let carried = match sent {
         Ok(()) => carry(&mut line, &mut source).await,
         Err(out_of_turn) => Err(out_of_turn.to_string()),

@@ -8,13 +8,13 @@ use gatepost_directory::Directory;
 use gatepost_policy::connect::{ConnectFacts, connect};
 use gatepost_spool::Spool;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::places::{Place, Taken};
 use super::{Bound, session};
 use crate::event::What;
 use crate::lifetime::Phase;
+use crate::net::stream::Stream;
 use crate::office::Office;
 use crate::settings::ListenerSettings;
 
@@ -30,7 +30,7 @@ pub(crate) async fn run<S: Spool, D: Directory>(office: Arc<Office<S, D>>, bound
     office.events.emit(None, None, listening);
     // Sessions must not share the socket: it would stay open, and take connections for nobody, until the last of
     // them has ended.
-    let Bound { settings, socket, .. } = bound;
+    let Bound { settings, mut socket, .. } = bound;
     let settings = Arc::new(settings);
     loop {
         tokio::select! {
@@ -52,7 +52,7 @@ pub(crate) async fn run<S: Spool, D: Directory>(office: Arc<Office<S, D>>, bound
 fn welcome<S: Spool, D: Directory>(
     office: &Arc<Office<S, D>>,
     settings: &Arc<ListenerSettings>,
-    stream: TcpStream,
+    stream: Stream,
     client: SocketAddr,
 ) {
     let (place, taken) = office.places.take(client.ip());
@@ -61,8 +61,6 @@ fn welcome<S: Spool, D: Directory>(
     let Taken { open, open_from_network } = taken;
     let facts = ConnectFacts { open: open - 1, open_from_network: open_from_network - 1 };
     let verdict = connect(&facts, current.rules());
-    // A reply that waits for more octets to fill a packet costs 44 ms.
-    let _ = stream.set_nodelay(true);
     match verdict.reply {
         None => {
             let (settings, office_of_session) = (settings.clone(), office.clone());
@@ -81,7 +79,7 @@ fn welcome<S: Spool, D: Directory>(
     }
 }
 
-async fn turn_away(mut stream: TcpStream, octets: Vec<u8>, place: Place) {
+async fn turn_away(mut stream: Stream, octets: Vec<u8>, place: Place) {
     let _ = timeout(PARTING, async {
         stream.write_all(&octets).await?;
         stream.shutdown().await

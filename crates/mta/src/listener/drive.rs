@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::time::Instant;
 
 use gatepost_directory::Directory;
 use gatepost_smtp::{ServerSession, Step};
@@ -14,6 +13,7 @@ use super::desk::Desk;
 use super::guard::Hold;
 use crate::lifetime::{Life, Phase};
 use crate::net::stream::Stream;
+use crate::outside::instant;
 
 /// Octets read at once.
 const READ: usize = 16 * 1024;
@@ -109,6 +109,7 @@ async fn run<S: Spool, D: Directory>(
 /// Lets time pass before a reply, unless our life ends meanwhile.
 async fn hold_back(hold: Hold, life: &mut Life) {
     tokio::select! {
+        biased;
         () = sleep(hold.delay) => {}
         () = life.reached(Phase::Draining) => {}
     }
@@ -124,14 +125,15 @@ async fn wait<R: fmt::Display>(
     octets.clear();
     let running = life.phase() == Phase::Running;
     tokio::select! {
+        biased;
         read = timeout_at(session.deadline().into(), stream.read_buf(octets)) => match read {
             Ok(Ok(0)) => {
                 session.hang_up();
                 return Ok(true);
             }
-            Ok(Ok(_some)) => session.receive(octets, Instant::now()),
+            Ok(Ok(_some)) => session.receive(octets, instant()),
             Ok(Err(cause)) => return Err(cause),
-            Err(_elapsed) => session.expire(Instant::now()),
+            Err(_elapsed) => session.expire(instant()),
         },
         () = life.reached(Phase::Draining), if running => {}
     }

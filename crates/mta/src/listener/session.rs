@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use gatepost_directory::Directory;
 use gatepost_mail::trace::Greeting;
@@ -11,7 +10,6 @@ use gatepost_policy::rules::Channel;
 use gatepost_sasl::Mechanism;
 use gatepost_smtp::{Limits, Protocol, ServerSession, ServerSettings, StartTls};
 use gatepost_spool::{Receipt, Spool};
-use tokio::net::TcpStream;
 
 use super::desk::{Desk, Visit};
 use super::drive::{Close, Ended, drive};
@@ -19,6 +17,7 @@ use crate::event::What;
 use crate::net::stream::Stream;
 use crate::net::tls::{Acceptor, CertificateRequest, TlsError};
 use crate::office::{Current, Office};
+use crate::outside::instant;
 use crate::settings::{ListenerSettings, ListenerTls};
 
 /// Serves one client to the end.
@@ -26,15 +25,15 @@ pub(super) async fn serve<S: Spool, D: Directory>(
     office: Arc<Office<S, D>>,
     current: Arc<Current>,
     listener: &ListenerSettings,
-    stream: TcpStream,
+    stream: Stream,
     client: SocketAddr,
 ) {
     let visit = Visit {
-        session: office.ids.next(),
+        session: office.ids.next(office.now()),
         service: listener.service,
         listener: listener.name.clone(),
         client,
-        port: stream.local_addr().map_or(0, |address| address.port()),
+        port: stream.local_port(),
         tls: None,
         hello: None,
         greeting: Greeting::Ehlo,
@@ -55,23 +54,22 @@ async fn talk<S: Spool, D: Directory>(
     office: &Office<S, D>,
     current: &Current,
     desk: &mut Desk<S, D>,
-    (listener, stream): (&ListenerSettings, TcpStream),
+    (listener, stream): (&ListenerSettings, Stream),
 ) -> Result<Close, TlsError> {
     let mut life = office.life.clone();
     let mut stream = match listener.tls {
         ListenerTls::Implicit => shake_hands(current, desk, stream).await?,
-        ListenerTls::StartTls | ListenerTls::Off => Stream::Tcp(stream),
+        ListenerTls::StartTls | ListenerTls::Off => stream,
     };
     let settings = settings(current, desk.visit(), listener.tls);
-    let mut session = ServerSession::<Receipt>::greet(settings, Instant::now());
+    let mut session = ServerSession::<Receipt>::greet(settings, instant());
     loop {
         match drive(&mut session, &mut stream, desk, &mut life).await {
             Ended::Closed(close) => return Ok(close),
             Ended::Upgrade => {
-                let Stream::Tcp(clear) = stream else { return Err(TlsError::Channel) };
-                stream = shake_hands(current, desk, clear).await?;
+                stream = shake_hands(current, desk, stream).await?;
                 let settings = self::settings(current, desk.visit(), listener.tls);
-                session = session.upgraded(settings, Instant::now());
+                session = session.upgraded(settings, instant());
             }
         }
     }
@@ -80,13 +78,14 @@ async fn talk<S: Spool, D: Directory>(
 async fn shake_hands<S: Spool, D: Directory>(
     current: &Current,
     desk: &mut Desk<S, D>,
-    stream: TcpStream,
+    stream: Stream,
 ) -> Result<Stream, TlsError> {
     let acceptor: &Acceptor = current.acceptor.as_ref().ok_or(TlsError::Channel)?;
     let request = match asks_for_certificate(&desk.visit().offer(), current.rules()) {
         true => CertificateRequest::Asked,
         false => CertificateRequest::NotAsked,
     };
+    let Stream::Tcp(stream) = stream else { return Err(TlsError::Channel) };
     let (stream, facts) = acceptor.accept(stream, request).await?;
     desk.encrypted(facts);
     Ok(stream)

@@ -1,6 +1,7 @@
 //! Names to exchangers and addresses. "There are none" and "nobody could say" never look alike here.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use gatepost_mail::Domain;
@@ -12,6 +13,7 @@ use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{RData, Record, RecordType};
 
+use crate::outside::{Outside, World};
 use crate::settings::DnsSettings;
 
 /// How long one query may take before it is sent again.
@@ -27,9 +29,12 @@ const EXCHANGERS_PER_DOMAIN: usize = 64;
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("DNS: {kind} of {name}: {cause}")]
 pub struct ResolveError {
-    name: String,
-    kind: RecordType,
-    cause: String,
+    /// Whose records were asked for.
+    pub name: String,
+    /// Which kind.
+    pub kind: RecordType,
+    /// Why nobody could say.
+    pub cause: String,
 }
 
 /// The answers of one question.
@@ -42,7 +47,13 @@ enum Answer {
 /// Asks resolvers, and remembers what they said for as long as it is valid.
 #[derive(Debug, Clone)]
 pub struct Resolver {
-    inner: TokioResolver,
+    inner: Inner,
+}
+
+#[derive(Debug, Clone)]
+enum Inner {
+    Asks(Box<TokioResolver>),
+    Given(Arc<dyn World>),
 }
 
 impl Resolver {
@@ -51,7 +62,10 @@ impl Resolver {
     /// # Errors
     ///
     /// [`NetError`] if the system's resolver configuration cannot be read.
-    pub fn new(settings: &DnsSettings) -> Result<Self, NetError> {
+    pub fn new(settings: &DnsSettings, outside: &Outside) -> Result<Self, NetError> {
+        if let Some(world) = outside.world() {
+            return Ok(Self { inner: Inner::Given(world.clone()) });
+        }
         let mut builder = if settings.servers.is_empty() {
             TokioResolver::builder_tokio()?
         } else {
@@ -64,7 +78,7 @@ impl Resolver {
         options.attempts = ATTEMPTS;
         options.cache_size = CACHE;
         options.ndots = 0;
-        Ok(Self { inner: builder.build()? })
+        Ok(Self { inner: Inner::Asks(Box::new(builder.build()?)) })
     }
 
     /// What the domain's MX records say. CNAMEs are followed.
@@ -73,7 +87,11 @@ impl Resolver {
     ///
     /// [`ResolveError`] if nobody could say.
     pub async fn exchangers(&self, domain: &Domain) -> Result<MxAnswer, ResolveError> {
-        let records = match self.ask(domain.ascii(), RecordType::MX).await? {
+        let resolver = match &self.inner {
+            Inner::Asks(resolver) => resolver,
+            Inner::Given(world) => return world.exchangers(domain).await,
+        };
+        let records = match ask(resolver, domain.ascii(), RecordType::MX).await? {
             Answer::Records(records) => records,
             Answer::NoData => return Ok(MxAnswer::NoRecords),
             Answer::NoDomain => return Ok(MxAnswer::NoDomain),
@@ -88,8 +106,13 @@ impl Resolver {
     ///
     /// [`ResolveError`] if nobody could say for one kind and no address of the other is known.
     pub async fn addresses(&self, host: &Domain) -> Result<Vec<IpAddr>, ResolveError> {
+        let resolver = match &self.inner {
+            Inner::Asks(resolver) => resolver,
+            Inner::Given(world) => return world.addresses(host).await,
+        };
         let name = host.ascii();
-        let (v4, v6) = tokio::join!(self.ask(name, RecordType::A), self.ask(name, RecordType::AAAA));
+        let (v4, v6) =
+            tokio::join!(ask(resolver, name, RecordType::A), ask(resolver, name, RecordType::AAAA));
         let (mut four, mut six, mut failure) = (Vec::new(), Vec::new(), None);
         for answer in [v4, v6] {
             match answer {
@@ -103,24 +126,24 @@ impl Resolver {
             _ => Ok(interleave(&six, &four)),
         }
     }
+}
 
-    async fn ask(&self, name: &str, kind: RecordType) -> Result<Answer, ResolveError> {
-        // With its final dot the name is never tried below a search domain.
-        let result = self.inner.lookup(format!("{name}."), kind).await;
-        let unknown = |cause: String| ResolveError { name: name.to_owned(), kind, cause };
-        match result {
-            Ok(lookup) => Ok(Answer::Records(lookup.answers().to_vec())),
-            Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
-                if none.response_code == ResponseCode::NoError {
-                    Ok(Answer::NoData)
-                } else if none.response_code == ResponseCode::NXDomain {
-                    Ok(Answer::NoDomain)
-                } else {
-                    Err(unknown(none.response_code.to_string()))
-                }
+async fn ask(resolver: &TokioResolver, name: &str, kind: RecordType) -> Result<Answer, ResolveError> {
+    // With its final dot the name is never tried below a search domain.
+    let result = resolver.lookup(format!("{name}."), kind).await;
+    let unknown = |cause: String| ResolveError { name: name.to_owned(), kind, cause };
+    match result {
+        Ok(lookup) => Ok(Answer::Records(lookup.answers().to_vec())),
+        Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
+            if none.response_code == ResponseCode::NoError {
+                Ok(Answer::NoData)
+            } else if none.response_code == ResponseCode::NXDomain {
+                Ok(Answer::NoDomain)
+            } else {
+                Err(unknown(none.response_code.to_string()))
             }
-            Err(other) => Err(unknown(other.to_string())),
         }
+        Err(other) => Err(unknown(other.to_string())),
     }
 }
 

@@ -8,6 +8,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::{client, server};
 
+use crate::outside::Channel;
+
 /// A channel in either direction, in the clear or under TLS.
 #[derive(Debug)]
 pub enum Stream {
@@ -19,6 +21,21 @@ pub enum Stream {
     Server(Box<server::TlsStream<TcpStream>>),
     /// TLS, and we are the client.
     Client(Box<client::TlsStream<TcpStream>>),
+    /// A connection of a world that was handed in, in the clear.
+    Given(Box<dyn Channel>),
+}
+
+impl Stream {
+    /// The port on our side; 0 where there is none.
+    #[must_use]
+    pub fn local_port(&self) -> u16 {
+        match self {
+            Self::Tcp(stream) => stream.local_addr().map_or(0, |address| address.port()),
+            Self::Server(stream) => stream.get_ref().0.local_addr().map_or(0, |address| address.port()),
+            Self::Client(stream) => stream.get_ref().0.local_addr().map_or(0, |address| address.port()),
+            Self::Unix(_) | Self::Given(_) => 0,
+        }
+    }
 }
 
 impl AsyncRead for Stream {
@@ -28,6 +45,7 @@ impl AsyncRead for Stream {
             Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Server(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Client(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Given(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }
@@ -39,6 +57,7 @@ impl AsyncWrite for Stream {
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, octets),
             Self::Server(stream) => Pin::new(stream).poll_write(cx, octets),
             Self::Client(stream) => Pin::new(stream).poll_write(cx, octets),
+            Self::Given(stream) => Pin::new(stream).poll_write(cx, octets),
         }
     }
 
@@ -48,6 +67,7 @@ impl AsyncWrite for Stream {
             Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
             Self::Server(stream) => Pin::new(stream).poll_flush(cx),
             Self::Client(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Given(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -57,6 +77,7 @@ impl AsyncWrite for Stream {
             Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Server(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Client(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Given(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -16,6 +16,7 @@ use gatepost_mail::{
 };
 use gatepost_mta::clock::Clock;
 use gatepost_mta::event::now;
+use gatepost_mta::outside::Outside;
 use gatepost_mta::settings::{DnsSettings, ListenerSettings, ListenerTls, Timeouts, TlsFiles};
 use gatepost_mta::{Event, Events, Parts, Server, Settings};
 use gatepost_policy::Rules;
@@ -224,7 +225,7 @@ impl<D: Directory> Instance<D> {
             Queue::open(&dir.path().join("queue"), QueueSettings::default(), now()).unwrap();
         let queue = Arc::new(queue);
         let (events, mut heard) = Events::channel();
-        let parts = Parts { spool: queue.clone(), directory, events };
+        let parts = Parts { spool: queue.clone(), directory, events, outside: Outside::default() };
         let server = Server::start(settings, parts).unwrap();
         let told = Arc::new(Mutex::new(Vec::new()));
         let (count, events) = watch::channel(0);

@@ -1,13 +1,12 @@
 //! One exchange with a server, to its end.
 
-use std::time::Instant;
-
 use gatepost_directory::GssSession;
 use gatepost_sasl::{ClientExchange, ClientFailure, ClientStep, Mechanism, Secret};
 use gatepost_smtp::AuthStart;
 
 use super::{Trouble, refused};
 use crate::deliver::line::{Line, Pause};
+use crate::outside::instant;
 
 /// Runs an exchange until the server has said yes or no.
 pub(super) async fn run(
@@ -18,7 +17,7 @@ pub(super) async fn run(
     let mechanism = exchange.mechanism();
     let initial = exchange.initial().map(|secret| secret.expose().to_vec());
     let start = AuthStart { mechanism: mechanism.name(), initial };
-    line.session.authenticate(start, Instant::now()).map_err(|error| Trouble::Other(error.to_string()))?;
+    line.session.authenticate(start, instant()).map_err(|error| Trouble::Other(error.to_string()))?;
     loop {
         match line.run().await {
             Pause::Challenge(challenge) => {
@@ -67,7 +66,7 @@ fn follow(line: &mut Line, mechanism: Mechanism, step: ClientStep) -> Result<(),
         ClientStep::Ask(_) => Err(Trouble::Other("there is nobody to ask about Kerberos".into())),
         ClientStep::Failed(failure) => {
             // The server is told that we break off; what it answers changes nothing.
-            let _ = line.session.auth_cancel(Instant::now());
+            let _ = line.session.auth_cancel(instant());
             Err(failed(mechanism, failure))
         }
     }
@@ -95,6 +94,6 @@ async fn respond(
 }
 
 fn send(line: &mut Line, response: &Secret) -> Result<(), Trouble> {
-    let sent = line.session.auth_respond(response.expose(), Instant::now());
+    let sent = line.session.auth_respond(response.expose(), instant());
     sent.map_err(|error| Trouble::Other(error.to_string()))
 }

@@ -12,7 +12,7 @@ use gatepost_spool::Spool;
 
 use super::intake::Intake;
 use super::{Desk, words};
-use crate::event::{What, now, quoted};
+use crate::event::{What, quoted};
 
 /// A transaction that has begun.
 pub(super) struct Transaction<Draft> {
@@ -72,7 +72,7 @@ impl<S: Spool, D: Directory> Desk<S, D> {
         };
         Fact::from(self.office.directory.account(login).await.map(|account| {
             let device = account.as_ref().and_then(Account::device);
-            match device.filter(|device| device.expires.is_none_or(|end| end > now())) {
+            match device.filter(|device| device.expires.is_none_or(|end| end > self.office.now())) {
                 None => Device::Gone,
                 Some(device) => Device::Named {
                     label: device.label.clone(),

@@ -16,7 +16,7 @@ use gatepost_spool::{Draft, Receipt, Spool, SpoolError};
 
 use super::envelope::Transaction;
 use super::{Desk, principal_of, words};
-use crate::event::{What, now, quoted};
+use crate::event::{What, quoted};
 
 /// Most recipients that an event names.
 const RECIPIENTS_SHOWN: usize = 10;
@@ -45,11 +45,12 @@ impl<S: Spool, D: Directory> Desk<S, D> {
     pub(super) async fn open_draft(&mut self) -> Answer {
         let Some(open) = &self.transaction else { return Answer::Refuse(table::MAIL_FIRST) };
         let count = u32::try_from(open.recipients.len()).unwrap_or(u32::MAX);
-        if let Err(verdict) = self.office.quotas.spend((&open.peer, &open.device), count, now(), self.rules())
+        if let Err(verdict) =
+            self.office.quotas.spend((&open.peer, &open.device), count, self.office.now(), self.rules())
         {
             return Answer::Refuse(self.content_refused(&verdict));
         }
-        let received = now();
+        let received = self.office.now();
         let mut draft = match self.office.spool.draft().await {
             Ok(draft) => draft,
             Err(error) => return Answer::Refuse(self.storage_failed(&error)),

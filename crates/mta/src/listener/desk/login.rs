@@ -20,7 +20,6 @@ use gatepost_spool::Spool;
 
 use self::ending::Ending;
 use super::Desk;
-use crate::event::now;
 use crate::listener::guard::{Attempt, Familiar};
 
 /// Random octets of one exchange.
@@ -182,7 +181,7 @@ impl<S: Spool, D: Directory> Desk<S, D> {
             client: self.visit.client.ip(),
             user: user.as_deref(),
             familiar: claim.familiar,
-            now: now(),
+            now: self.office.now(),
             window: self.rules().auth.lockout,
         };
         tell(self, &attempt)
@@ -206,7 +205,7 @@ impl<S: Spool, D: Directory> Desk<S, D> {
             ..ServerContext::new(
                 Nonce::from_random(&random),
                 self.rules().hostname.ascii(),
-                now().as_seconds(),
+                self.office.now().as_seconds(),
             )
         })
     }

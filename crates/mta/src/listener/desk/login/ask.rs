@@ -13,7 +13,7 @@ use gatepost_spool::Spool;
 
 use super::ending::Ending;
 use super::{Desk, Going};
-use crate::event::{What, now};
+use crate::event::What;
 use crate::listener::guard::{Familiar, account_of};
 
 impl<S: Spool, D: Directory> Desk<S, D> {
@@ -87,7 +87,7 @@ impl<S: Spool, D: Directory> Desk<S, D> {
             }
             ServerQuestion::OauthOneNonce { consumer, token, nonce, timestamp } => {
                 let nonce = OauthOneNonce { consumer: &consumer, token: &token, nonce: &nonce, timestamp };
-                let freshness = directory.oauth_one_nonce(&nonce, now()).await;
+                let freshness = directory.oauth_one_nonce(&nonce, self.office.now()).await;
                 Answer::Freshness(self.known(freshness).unwrap_or(Freshness::Unavailable))
             }
             ServerQuestion::Gss(_) => Answer::Gss(GssAnswer::Unavailable),

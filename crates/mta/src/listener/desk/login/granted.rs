@@ -10,7 +10,7 @@ use gatepost_spool::Spool;
 
 use super::ending::Ending;
 use super::{Claim, Desk, LoggedIn, LoginState};
-use crate::event::{What, now};
+use crate::event::What;
 use crate::listener::desk::words;
 
 impl<S: Spool, D: Directory> Desk<S, D> {
@@ -70,7 +70,7 @@ impl<S: Spool, D: Directory> Desk<S, D> {
         GrantFacts {
             mechanism: claim.mechanism,
             client: self.visit.client.ip(),
-            now: now(),
+            now: self.office.now(),
             only_by: account.only_by(),
             bound_since: account.bound_since(),
             device: account.device().map(|device| DeviceFacts {
@@ -89,7 +89,7 @@ impl<S: Spool, D: Directory> Desk<S, D> {
             device: account.device().map(|device| device.label.clone()),
             network: Network::of_client(self.visit.client.ip()),
             mechanism: claim.mechanism,
-            at: now(),
+            at: self.office.now(),
         };
         if let Err(cause) = self.office.directory.logged_in(&note).await {
             let hint =
