@@ -1,12 +1,13 @@
 //! Messages whose 250 the client may not have read: what tells a second hand-in of one from a new message.
 //!
-//! A message is noted as soon as it is on stable storage, before its 250 is written. It is forgotten when the client is
+//! While a message is on its way to stable storage, a second one like it waits for it. It is noted as soon as it is there, before
+//! its 250 is written. It is forgotten when the client is
 //! heard again after that: then it has gone on, and whatever it sends next it means. If the session ends instead, the
 //! message stays in doubt for [`WINDOW`]. What a repeat then gets is for policy to say.
 //!
 //! Kept in memory only: after a restart a repeat is a new message, which is one copy too many, and no loss.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,6 +15,7 @@ use gatepost_mail::{Recipient, SessionId, SpoolId, Timestamp};
 use gatepost_policy::repeat::{Before, WINDOW};
 use gatepost_smtp::Sender;
 use gatepost_spool::Receipt;
+use tokio::sync::Notify;
 use twox_hash::XxHash3_128;
 
 use crate::outside::Outside;
@@ -30,11 +32,15 @@ const LONG: [u8; 241] = [0; 241];
 #[derive(Debug, Clone)]
 pub struct Repeats {
     memory: Arc<Mutex<Memory>>,
+    /// Told whenever a turn has ended.
+    turns: Arc<Notify>,
     key: Arc<Key>,
 }
 
 #[derive(Debug, Default)]
 struct Memory {
+    /// Those being committed, one a session at most.
+    committing: HashSet<Fingerprint>,
     told: HashMap<Fingerprint, Told>,
     /// Those whose sessions are over, oldest first.
     ended: BTreeMap<u64, Fingerprint>,
@@ -78,6 +84,20 @@ pub(crate) struct Fingerprint(u128);
 /// A fingerprint in the making.
 pub(crate) struct Digest(XxHash3_128);
 
+/// The right to commit a message, which no other like it has meanwhile. Ends when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    repeats: Repeats,
+    fingerprint: Fingerprint,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.repeats.with(|memory| memory.committing.remove(&self.fingerprint));
+        self.repeats.turns.notify_waiters();
+    }
+}
+
 /// What was known of a message before it came again.
 #[derive(Debug)]
 pub(crate) struct Known {
@@ -97,7 +117,20 @@ impl Repeats {
         for part in secret.chunks_exact_mut(8) {
             part.copy_from_slice(&outside.random().to_ne_bytes());
         }
-        Self { memory: Arc::default(), key: Arc::new(Key { seed: outside.random(), secret }) }
+        let key = Arc::new(Key { seed: outside.random(), secret });
+        Self { memory: Arc::default(), turns: Arc::default(), key }
+    }
+
+    /// Waits until no other message like it is being committed: a client that gave up on a slow disk may be back before its
+    /// message is there. The wait is as long as that commit; dropping it takes nothing.
+    pub(crate) async fn turn(&self, fingerprint: Fingerprint) -> Turn {
+        loop {
+            let next = self.turns.notified();
+            if self.with(|memory| memory.committing.insert(fingerprint)) {
+                return Turn { repeats: self.clone(), fingerprint };
+            }
+            next.await;
+        }
     }
 
     /// Begins with whoever is behind the transaction, and its envelope. The order of recipients does not count.

@@ -106,6 +106,10 @@ impl<S: Spool, D: Directory> Desk<S, D> {
             return Err(self.content_refused(&verdict));
         }
         let fingerprint = intake.digest.as_deref().map(Digest::finish);
+        let _turn = match fingerprint {
+            Some(fingerprint) => Some(self.office.repeats.turn(fingerprint).await),
+            None => None,
+        };
         if let Some(receipt) = self.repeated(fingerprint, &facts) {
             return Ok(receipt);
         }

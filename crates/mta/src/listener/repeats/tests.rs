@@ -132,6 +132,30 @@ async fn a_message_is_in_doubt_until_its_client_is_heard() {
 }
 
 #[tokio::test]
+async fn a_second_commit_waits_for_the_first_one_like_it() {
+    let repeats = repeats();
+    let first = repeats.turn(number(1)).await;
+    let other = repeats.turn(number(2)).await;
+    let mut second = Box::pin(repeats.turn(number(1)));
+    assert!(once(second.as_mut()).await.is_none(), "it waits");
+    drop(other);
+    assert!(once(second.as_mut()).await.is_none(), "for its own kind");
+    drop(first);
+    let second = once(second.as_mut()).await.unwrap();
+    drop(second);
+    assert!(repeats.with(|memory| memory.committing.is_empty()));
+}
+
+/// What it gives when it is looked at once.
+async fn once<F: Future + Unpin>(future: F) -> Option<F::Output> {
+    tokio::select! {
+        biased;
+        output = future => Some(output),
+        () = std::future::ready(()) => None,
+    }
+}
+
+#[tokio::test]
 async fn memory_ends_with_the_window_and_at_its_limit() {
     let (repeats, receipt) = (repeats(), receipt().await);
     let end = |of: u64, at: Timestamp| {
