@@ -85,8 +85,10 @@ pub fn repeat(facts: &RepeatFacts, rules: &Rules) -> Verdict<HandIn> {
         (Before::Unanswered, MessageId::Own) => {
             Verdict::decide(HandIn::Again, REPEATED, "the first session has not been heard since its 250")
         }
-        (Before::InDoubt(_), MessageId::Own) => {
-            Verdict::decide(HandIn::Again, REPEATED, "the first session ended before its 250 was seen to be read")
-        }
+        (Before::InDoubt(_), MessageId::Own) => Verdict::decide(
+            HandIn::Again,
+            REPEATED,
+            "the first session ended before its 250 was seen to be read",
+        ),
     }
 }

@@ -52,7 +52,9 @@ impl Site {
     async fn start(cuts: u64, syncs: Syncs) -> io::Result<Option<Self>> {
         let (sink, mut gatepost) = start(Script::polite(), r#"["1s"]"#).await?;
         gatepost.kill();
-        let Some(disk) = mounted(gatepost.dir(), SIZE_FOR_ALL + cuts * SIZE_FOR_EACH) else { return Ok(None) };
+        let Some(disk) = mounted(gatepost.dir(), SIZE_FOR_ALL + cuts * SIZE_FOR_EACH) else {
+            return Ok(None);
+        };
         for name in ["data", "mail"] {
             move_to_disk(gatepost.dir(), name)?;
         }

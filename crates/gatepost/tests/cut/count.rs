@@ -1,6 +1,7 @@
 //! What came of the letters that were cut.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use crate::cutter::Place;
 use crate::letter::number;
@@ -10,6 +11,8 @@ use crate::letter::number;
 pub(crate) struct Count {
     who: String,
     cuts: usize,
+    /// When it was counted.
+    at: Instant,
     /// How long the reply to content was.
     reply: usize,
     /// Letters of which no copy came, by the place of their cut.
@@ -36,6 +39,7 @@ impl Count {
         Self {
             who: who.to_owned(),
             cuts: places.len(),
+            at: Instant::now(),
             reply,
             lost: with(|copies| copies == 0),
             doubled: with(|copies| copies > 1),
@@ -49,11 +53,13 @@ impl Count {
     }
 }
 
-/// Prints the table.
-pub(crate) fn tell(what: &str, counts: &[Count]) {
-    println!("{what:<44} {:>6} {:>6} {:>12}  where twice", "cuts", "lost", "duplicates");
-    for Count { who, cuts, lost, duplicates, doubled, .. } in counts {
-        println!("{who:<44} {cuts:>6} {:>6} {duplicates:>12}  {}", lost.len(), ranges(doubled));
+/// Prints the table, with how long each row took.
+pub(crate) fn tell((what, mut began): (&str, Instant), counts: &[Count]) {
+    println!("{what:<44} {:>6} {:>6} {:>12} {:>5}  where twice", "cuts", "lost", "duplicates", "s");
+    for Count { who, cuts, at, lost, duplicates, doubled, .. } in counts {
+        let took = at.saturating_duration_since(began).as_secs_f64();
+        println!("{who:<44} {cuts:>6} {:>6} {duplicates:>12} {took:>5.1}  {}", lost.len(), ranges(doubled));
+        began = *at;
     }
 }
 
@@ -66,9 +72,12 @@ fn ranges(places: &[Place]) -> String {
             _ => told.push((place, place)),
         }
     }
-    let shown = told.iter().map(|(first, last)| {
-        if first == last { format!("{first:?}") } else { format!("{first:?}..{last:?}") }
-    });
+    let shown =
+        told.iter().map(
+            |(first, last)| {
+                if first == last { format!("{first:?}") } else { format!("{first:?}..{last:?}") }
+            },
+        );
     shown.collect::<Vec<_>>().join(" ")
 }
 

@@ -99,7 +99,8 @@ impl Cutter {
     /// Waits until both sides have closed all connections.
     pub(crate) async fn await_quiet(&self) -> io::Result<()> {
         let mut open = self.desk.open.subscribe();
-        let quiet = async { open.wait_for(|open| *open == 0).await.map(|_open| ()).map_err(io::Error::other) };
+        let quiet =
+            async { open.wait_for(|open| *open == 0).await.map(|_open| ()).map_err(io::Error::other) };
         within("the server to close", PATIENCE, quiet).await
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use gatepost_testworld::peers::{Exim, Postfix};
 use gatepost_testworld::{Exchanger, Maildir, Script};
@@ -110,9 +111,10 @@ async fn by_exim() -> io::Result<Count> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_next_hop_that_is_cut_anywhere_loses_nothing() -> io::Result<()> {
+    let began = Instant::now();
     let (ours, both) = (by_gatepost().await?, by_gatepost_to_gatepost().await?);
     let counts = [ours, both, by_postfix().await?, by_exim().await?];
-    tell("cut while the relay delivers: by", &counts);
+    tell(("cut while the relay delivers: by", began), &counts);
     let [ours, both, postfix, _exim] = &counts;
     assert!(ours.lost.is_empty() && both.lost.is_empty(), "{ours:?} {both:?}");
     // A next hop that cannot tell gets a copy too many where its reply was lost, and nowhere else.

@@ -10,7 +10,8 @@ use gatepost_testworld::client::stuffed;
 use crate::instance::{ADA, Instance, rule};
 
 const SENDER: &str = "bob@there.example";
-const NAMED: &[u8] = b"From: bob@there.example\r\nMessage-ID: <1@there.example>\r\nSubject: x\r\n\r\nHello\r\n";
+const NAMED: &[u8] =
+    b"From: bob@there.example\r\nMessage-ID: <1@there.example>\r\nSubject: x\r\n\r\nHello\r\n";
 const NAMELESS: &[u8] = b"From: bob@there.example\r\nSubject: x\r\n\r\nHello\r\n";
 
 async fn greeted(instance: &Instance, hello: &str) -> io::Result<Client> {
@@ -32,7 +33,12 @@ async fn until_data(client: &mut Client, to: &[&str]) -> io::Result<()> {
 }
 
 /// Hands it in, with whatever is sent along behind its last dot, and never reads the 250.
-async fn hand_in_and_break(instance: &Instance, mut client: Client, content: &[u8], behind: &[u8]) -> io::Result<()> {
+async fn hand_in_and_break(
+    instance: &Instance,
+    mut client: Client,
+    content: &[u8],
+    behind: &[u8],
+) -> io::Result<()> {
     let (queued, ended) = (instance.events("queued").len(), instance.events("disconnected").len());
     until_data(&mut client, &[ADA.0]).await?;
     client.send(&[&stuffed(content), behind].concat()).await?;

@@ -47,7 +47,11 @@ impl<S: Spool, D: Directory> Desk<S, D> {
     }
 
     /// The receipt of the message that this is the repeat of.
-    pub(super) fn repeated(&mut self, fingerprint: Option<Fingerprint>, facts: &HeaderFacts) -> Option<Receipt> {
+    pub(super) fn repeated(
+        &mut self,
+        fingerprint: Option<Fingerprint>,
+        facts: &HeaderFacts,
+    ) -> Option<Receipt> {
         let fingerprint = fingerprint?;
         let known = self.office.repeats.known(fingerprint)?;
         let message_id = if facts.has(Field::MessageId) { MessageId::Own } else { MessageId::Missing };

@@ -172,5 +172,8 @@ async fn memory_ends_with_the_window_and_at_its_limit() {
     }
     assert_eq!([1, 2].map(|of| before(&repeats, number(of)).is_some()), [false, false], "the oldest go");
     assert_eq!(before(&repeats, number(3)), Some(Before::InDoubt(minute(62))));
-    assert_eq!(repeats.with(|memory| (memory.told.len(), memory.ended.len())), (MOST_IN_DOUBT, MOST_IN_DOUBT));
+    assert_eq!(
+        repeats.with(|memory| (memory.told.len(), memory.ended.len())),
+        (MOST_IN_DOUBT, MOST_IN_DOUBT)
+    );
 }
