@@ -185,6 +185,18 @@ pub enum What {
         /// From where.
         client: String,
     },
+    /// The message came again in this session, because its 250 was lost before, and got the id that it has. There is one
+    /// message still.
+    Repeated {
+        /// The session that brought it first.
+        first_session: String,
+        /// From where it came again.
+        client: IpAddr,
+        /// By which rule it is the same.
+        rule: &'static str,
+        /// The facts that counted.
+        because: String,
+    },
     /// A session ended.
     Disconnected {
         /// Why: `quit`, `hang-up`, `expired`, `refused`, `error …`.

@@ -9,7 +9,9 @@ use gatepost_mail::{Envelope, Octets, SpoolId, Timestamp};
 pub const WHY_LIMIT: Octets = Octets(512);
 
 /// The proof that a message is on stable storage; only a draft's commit makes it. Shows as the message's id.
-#[derive(Debug, PartialEq, Eq)]
+///
+/// A copy proves the same: that the message was taken, whatever became of it since.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt(SpoolId);
 
 impl Receipt {

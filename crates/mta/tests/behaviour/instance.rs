@@ -22,7 +22,7 @@ use gatepost_mta::{Event, Events, Parts, Server, Settings};
 use gatepost_policy::Rules;
 use gatepost_policy::rules::{
     AuthRules, DeliveryRules, Destination, HostedDomain, LimitRules, PlaintextWithoutTls, Ratchet,
-    RecipientRule, Service, TlsRule,
+    RecipientRule, RepeatRule, Service, TlsRule,
 };
 use gatepost_sasl::{Mechanism, NtlmVersions, OauthHelp, Secret};
 use gatepost_spool::{Draft, Embedded as Queue, EmbeddedSettings as QueueSettings, Spool};
@@ -106,6 +106,7 @@ fn rules(hosted: BTreeMap<Domain, HostedDomain>) -> Rules {
             account_messages_per_hour: count(500),
             account_recipients_per_day: count(5000),
             received_fields: 50,
+            repeated_hand_in: RepeatRule::SameId,
         },
         delivery: DeliveryRules {
             retry: vec![Duration::from_millis(200)],

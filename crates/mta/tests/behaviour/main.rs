@@ -14,6 +14,7 @@ mod instance;
 mod logins;
 mod next_host;
 mod operations;
+mod repeats;
 mod reports;
 mod reuse;
 mod tidiness;
