@@ -36,6 +36,13 @@ impl fmt::Display for Receipt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Fence(pub(crate) u64);
 
+/// What is needed to have a claim again, and no more: the envelope need not stay in memory for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket {
+    pub(crate) id: SpoolId,
+    pub(crate) fence: Fence,
+}
+
 /// One message's due recipients, lent to one worker until the lease ends.
 ///
 /// A claim that is dropped comes back when its lease ends; nothing else is lost.
@@ -50,6 +57,14 @@ pub struct Claim {
     /// The recipients whose time has come.
     pub due: Vec<Due>,
     pub(crate) fence: Fence,
+}
+
+impl Claim {
+    /// For [`crate::Spool::recall`].
+    #[must_use]
+    pub const fn ticket(&self) -> Ticket {
+        Ticket { id: self.id, fence: self.fence }
+    }
 }
 
 /// A recipient to try now.

@@ -47,8 +47,8 @@ use self::shared::Shared;
 pub use self::verify::Verified;
 use self::writer::{Writer, Written};
 use crate::disk::Lock;
-use crate::ledger::{Standing, Then};
-use crate::{Claim, Content, Disk, Entry, Held, Settled, Spool, SpoolError, Stats};
+use crate::ledger::{End, Standing, Then};
+use crate::{Claim, Content, Disk, Entry, Held, Settled, Spool, SpoolError, Stats, Ticket};
 
 /// Outcomes are synced at least this often, so that a power cut repeats little.
 const OUTCOME_SYNC: Duration = Duration::from_millis(250);
@@ -198,11 +198,31 @@ impl Spool for Embedded {
 
     async fn claim(&self, now: Timestamp, lease: Duration, most: usize) -> Result<Vec<Claim>, SpoolError> {
         self.shared.check()?;
-        work::claim(&self.shared, (now, now.after(lease)), most).await
+        work::claim(&self.shared, (now, now.after(lease)), (End::Longest, most)).await
+    }
+
+    async fn claim_latest(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        most: usize,
+    ) -> Result<Vec<Claim>, SpoolError> {
+        self.shared.check()?;
+        work::claim(&self.shared, (now, now.after(lease)), (End::Latest, most)).await
     }
 
     async fn extend(&self, claim: &Claim, until: Timestamp) -> Result<(), SpoolError> {
         self.shared.index().ledger.extend(claim, until)
+    }
+
+    async fn recall(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        tickets: Vec<Ticket>,
+    ) -> Result<Vec<Claim>, SpoolError> {
+        self.shared.check()?;
+        work::recall(&self.shared, (now, now.after(lease)), &tickets).await
     }
 
     async fn progress(&self, claim: &Claim, outcomes: Vec<Settled>) -> Result<(), SpoolError> {

@@ -13,7 +13,7 @@ use gatepost_mail::{SpoolId, Timestamp};
 
 pub(crate) use self::states::{Phase, State, States};
 use crate::claim::Fence;
-use crate::{Claim, Due, Held, Outcome, RecipientState, Settled, SpoolError};
+use crate::{Claim, Due, Held, Outcome, RecipientState, Settled, SpoolError, Ticket};
 
 /// How many ended claims are remembered, so that ending one twice is told from ending somebody else's.
 const FINISHED_LIMIT: usize = 4096;
@@ -57,6 +57,13 @@ pub(crate) enum Change {
 pub(crate) enum Then {
     Keep,
     Release,
+}
+
+/// Which of the messages that are due are taken where not all are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Longest,
+    Latest,
 }
 
 #[derive(Debug)]
@@ -164,23 +171,66 @@ impl<P> Ledger<P> {
         due.into_iter().chain(lease).min()
     }
 
-    /// Lends the next message that is due at `now`, until `until`.
-    pub(crate) fn take_due(&mut self, now: Timestamp, until: Timestamp) -> Option<(SpoolId, Fence)> {
+    /// Lends at most `most` messages that are due at `now`, until `until`; the longest due come first.
+    pub(crate) fn take_due(
+        &mut self,
+        (now, until): (Timestamp, Timestamp),
+        (end, most): (End, usize),
+    ) -> Vec<(SpoolId, Fence)> {
         self.end_leases(now);
-        let &(_, id) = self.due.first().filter(|(due, _)| *due <= now)?;
+        let due = self.due.range(..=(now, SpoolId::from_number(u64::MAX))).map(|(_, id)| *id);
+        let taken: Vec<SpoolId> = match end {
+            End::Longest => due.take(most).collect(),
+            End::Latest => {
+                let mut latest: Vec<SpoolId> = due.rev().take(most).collect();
+                latest.reverse();
+                latest
+            }
+        };
+        taken.into_iter().map(|id| (id, self.lend(id, until))).collect()
+    }
+
+    fn lend(&mut self, id: SpoolId, until: Timestamp) -> Fence {
         self.unlist(id);
         self.last_fence += 1;
         let fence = Fence(self.last_fence);
         self.leases.insert(id, Lease { fence, until, counted: BTreeSet::new() });
         self.running.insert((until, id));
-        Some((id, fence))
+        fence
+    }
+
+    /// Prolongs the leases that still run, and gives those; one of a message that is held ends.
+    pub(crate) fn renew(
+        &mut self,
+        (now, until): (Timestamp, Timestamp),
+        tickets: &[Ticket],
+    ) -> Vec<(SpoolId, Fence)> {
+        self.end_leases(now);
+        let runs = |ticket: &&Ticket| self.renew_one(**ticket, until);
+        tickets.iter().filter(runs).map(|ticket| (ticket.id, ticket.fence)).collect()
+    }
+
+    fn renew_one(&mut self, Ticket { id, fence }: Ticket, until: Timestamp) -> bool {
+        let runs = self.leased(id).is_some();
+        let Some(lease) = self.leases.get_mut(&id).filter(|lease| runs && lease.fence == fence) else {
+            return false;
+        };
+        let before = std::mem::replace(&mut lease.until, until);
+        self.running.remove(&(before, id));
+        self.running.insert((until, id));
+        let open = self.get(id).is_some_and(|message| message.standing == Standing::Open);
+        if !open {
+            self.end_lease(id);
+        }
+        open
     }
 
     /// Moves the end of a lease.
     pub(crate) fn extend(&mut self, claim: &Claim, until: Timestamp) -> Result<(), SpoolError> {
         let id = claim.id;
-        if self.get(id).is_none() {
-            return Err(SpoolError::NotFound { id });
+        let message = self.get(id).ok_or(SpoolError::NotFound { id })?;
+        if message.standing == Standing::Held {
+            return Err(SpoolError::Stale { id });
         }
         self.unlist(id);
         let lease = self.leases.get_mut(&id).filter(|lease| lease.fence == claim.fence);

@@ -5,10 +5,11 @@ use std::sync::atomic::Ordering;
 use gatepost_mail::reply::{Class, table};
 use gatepost_mail::{Recipient, Reply, SpoolId, Timestamp};
 use gatepost_policy::notice::{Happened, Notice, due};
-use gatepost_policy::retry::{Next, RetryFacts, Warn, next};
+use gatepost_policy::retry::{Answer, Next, RetryFacts, Warn, next};
 use gatepost_policy::{Rules, retry};
 use gatepost_spool::{Outcome, Settled, Spool, SpoolError, Warned};
 
+use super::doubt::Doubt;
 use super::job::{Fate, Lent, Result};
 use super::report::{Entry, report};
 use crate::event::{What, quoted};
@@ -56,6 +57,15 @@ async fn settle<S: Spool, D>(office: &Office<S, D>, lent: &Lent, settled: Vec<Se
     }
 }
 
+/// Ends a job that is not ours any more: the message was removed, is held, or another worker has it.
+pub(super) async fn let_go<S: Spool, D>(office: &Office<S, D>, lent: &Lent) {
+    lent.waits.store(true, Ordering::Release);
+    if lent.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+        // What is held is free for when it is released. That it is not ours is no trouble.
+        let _ = office.spool.settle(lent.claim.clone(), Vec::new()).await;
+    }
+}
+
 /// Tells that a message has left the queue, if it has.
 async fn tell_end<S: Spool, D>(office: &Office<S, D>, lent: &Lent) {
     // The spool is asked only where it is likely: one that waits would have to be read from the disk for that.
@@ -63,7 +73,8 @@ async fn tell_end<S: Spool, D>(office: &Office<S, D>, lent: &Lent) {
         return;
     }
     let id = lent.claim.id;
-    if let Ok(None) = office.spool.entry(id).await {
+    // Nobody waits; where all recipients were ours, nobody else can.
+    if lent.is_whole() || matches!(office.spool.entry(id).await, Ok(None)) {
         let delay = office.now().elapsed_since(lent.claim.envelope.received).as_secs_f64();
         office.events.emit(None, Some(id), What::Finished { delay });
     }
@@ -92,7 +103,36 @@ fn judge<S: Spool, D>(
             tell(failed(recipient, result, (reply, rule)));
             (Outcome::Failed, notice(office, lent, result, (Happened::Failed, reply)))
         }
-        Fate::Waits(reply, cause) => waiting(office, lent, result, (reply.as_ref(), cause, at, rules)),
+        Fate::Waits(reply, cause) => {
+            let facts = facts(office, lent, result, (at, Answer::Known));
+            waiting(office, lent, result, (reply.as_ref(), cause, facts, rules))
+        }
+        Fate::InDoubt(reply, cause) => {
+            let facts = facts(office, lent, result, (at, Answer::Lost));
+            waiting(office, lent, result, (reply.as_ref(), &shown(result, cause), facts, rules))
+        }
+    }
+}
+
+/// The cause as events and reports tell it, where the answer was lost.
+fn shown(result: &Result, cause: &str) -> String {
+    Doubt::at(&result.next_hop).why(cause)
+}
+
+/// Which host may have the message after this attempt, if one may.
+fn doubt(lent: &Lent, result: &Result) -> Option<Doubt> {
+    match result.fate {
+        Fate::InDoubt(..) => Some(Doubt::at(&result.next_hop)),
+        Fate::Waits(..) | Fate::Failed(..) => lent.doubt(result.number),
+        Fate::Delivered(..) => None,
+    }
+}
+
+/// What the spool keeps of why a recipient waits: it goes on telling of a doubt.
+fn kept(lent: &Lent, result: &Result, cause: &str) -> Box<str> {
+    match (&result.fate, lent.doubt(result.number)) {
+        (Fate::Waits(..), Some(doubt)) => doubt.why(cause).into(),
+        _other => cause.into(),
     }
 }
 
@@ -101,11 +141,10 @@ fn waiting<S: Spool, D>(
     office: &Office<S, D>,
     lent: &Lent,
     result: &Result,
-    (reply, cause, at, rules): (Option<&Reply>, &str, Timestamp, &Rules),
+    (reply, cause, facts, rules): (Option<&Reply>, &str, RetryFacts, &Rules),
 ) -> (Outcome, Option<Entry>) {
     let Some(recipient) = lent.recipient(result.number) else { return (Outcome::Failed, None) };
     let tell = |what| office.events.emit(None, Some(lent.claim.id), what);
-    let facts = retry_facts(lent, result, at);
     let verdict = next(&facts, rules);
     match verdict.decision {
         Next::GiveUp => {
@@ -138,7 +177,7 @@ fn waiting<S: Spool, D>(
                 Warn::Now => Warned::Already,
                 Warn::No => warned(lent, result.number),
             };
-            (Outcome::Again { due, why: cause.into(), warned }, warning)
+            (Outcome::Again { due, why: kept(lent, result, cause), warned }, warning)
         }
     }
 }
@@ -152,14 +191,20 @@ fn warned(lent: &Lent, number: u32) -> Warned {
     lent.due(number).map_or(Warned::NotYet, |due| due.warned)
 }
 
-fn retry_facts(lent: &Lent, result: &Result, now: Timestamp) -> RetryFacts {
+fn facts<S, D>(
+    office: &Office<S, D>,
+    lent: &Lent,
+    result: &Result,
+    (now, answer): (Timestamp, Answer),
+) -> RetryFacts {
     let due = lent.due(result.number);
     let warned = match warned(lent, result.number) {
         Warned::Already => retry::Warned::Already,
         Warned::NotYet => retry::Warned::NotYet,
     };
     let attempts = due.map_or(0, |due| due.attempts).saturating_add(1);
-    RetryFacts { received: lent.claim.envelope.received, now, attempts, warned }
+    let chance = office.outside.random();
+    RetryFacts { received: lent.claim.envelope.received, now, attempts, warned, answer, chance }
 }
 
 /// The entry of a report, if one is due.
@@ -171,8 +216,13 @@ fn notice<S: Spool, D>(
 ) -> Option<Entry> {
     let recipient = lent.recipient(result.number)?;
     let verdict = due(&lent.claim.envelope.reverse_path, recipient.notify, happened);
-    let entry =
-        |notice| Entry { number: result.number, notice, reply: reply.clone(), host: result.host.clone() };
+    let entry = |notice| Entry {
+        number: result.number,
+        notice,
+        reply: reply.clone(),
+        host: result.host.clone(),
+        doubt: doubt(lent, result),
+    };
     match verdict.decision {
         Notice::Nothing => {
             if happened == Happened::Failed {
@@ -210,8 +260,9 @@ fn postponed(lent: &Lent, results: &[Result], (rules, at): (&Rules, Timestamp)) 
     let wait = rules.delivery.retry.first().copied().unwrap_or(REPORT_WAIT);
     let outcome = |result: &Result| match result.fate {
         Fate::Delivered(..) => Outcome::Delivered,
-        Fate::Failed(..) | Fate::Waits(..) => {
-            let why = "its report could not be stored".into();
+        Fate::Failed(..) | Fate::Waits(..) | Fate::InDoubt(..) => {
+            let why = "its report could not be stored";
+            let why = doubt(lent, result).map_or_else(|| why.into(), |doubt| doubt.why(why).into());
             Outcome::Again { due: at.after(wait), why, warned: warned(lent, result.number) }
         }
     };

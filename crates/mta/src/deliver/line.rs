@@ -8,7 +8,7 @@ use gatepost_smtp::{Cause, ClientSession, ClientStep, TransactionOutcome};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout_at;
 
-use super::site::Presence;
+use super::sites::Presence;
 use crate::net::stream::Stream;
 use crate::net::tls::TlsFacts;
 use crate::outside::instant;
@@ -32,6 +32,8 @@ pub(super) struct Line {
     pub(super) tls: Option<TlsFacts>,
     /// Counts it as open at its site, where it has one.
     pub(super) presence: Option<Presence>,
+    /// Jobs it has carried.
+    pub(super) carried: usize,
 }
 
 /// Where a session needs somebody to decide.

@@ -127,6 +127,7 @@ async fn connect(submission: &Submission) -> Result<Line, SubmitError> {
         port: address.port(),
         tls,
         presence: None,
+        carried: 0,
     })
 }
 
@@ -166,6 +167,7 @@ async fn encrypt(line: Line, submission: &Submission) -> Result<Line, SubmitErro
             port,
             tls: Some(facts),
             presence: None,
+            carried: 0,
         }),
         Err(cause) => Err(SubmitError { cause, transcript: session.transcript().to_string() }),
     }
