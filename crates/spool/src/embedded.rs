@@ -89,6 +89,15 @@ impl Embedded {
         Ok((spool, recovery))
     }
 
+    /// Syncs the outcomes that were written so far. The engine's thread does so by itself a quarter of a second after
+    /// the last one; with [`Drive::Caller`] whoever calls must.
+    pub fn sync_outcomes(&self) {
+        // One that has stopped takes nothing any more.
+        if self.shared.push(Job::sync()).is_ok() {
+            self.shared.turn();
+        }
+    }
+
     /// Reads everything in a spool's folder and says what is damaged. Changes nothing, and may run beside the
     /// process that uses the spool. Blocks for as long as reading all of it takes.
     ///
