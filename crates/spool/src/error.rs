@@ -34,6 +34,12 @@ pub enum SpoolError {
         /// The message.
         id: SpoolId,
     },
+    /// An operator, or damage, keeps the message from being tried.
+    #[error("message {id} is held")]
+    Held {
+        /// The message.
+        id: SpoolId,
+    },
     /// What is stored is not what was written. Other messages are not touched by it.
     #[error("message {id} is damaged on disk: {what}")]
     Damaged {

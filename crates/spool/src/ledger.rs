@@ -176,12 +176,10 @@ impl<P> Ledger<P> {
         Some((id, fence))
     }
 
-    /// Moves the end of a lease.
+    /// Moves the end of a lease, also of a held message's, which is said.
     pub(crate) fn extend(&mut self, claim: &Claim, until: Timestamp) -> Result<(), SpoolError> {
         let id = claim.id;
-        if self.get(id).is_none() {
-            return Err(SpoolError::NotFound { id });
-        }
+        let standing = self.get(id).ok_or(SpoolError::NotFound { id })?.standing;
         self.unlist(id);
         let lease = self.leases.get_mut(&id).filter(|lease| lease.fence == claim.fence);
         let moved = lease.map(|lease| (std::mem::replace(&mut lease.until, until), id));
@@ -190,7 +188,11 @@ impl<P> Ledger<P> {
             self.running.insert((until, id));
         }
         self.enlist(id);
-        moved.map(|_| ()).ok_or(SpoolError::Stale { id })
+        match (moved, standing.held()) {
+            (None, _) => Err(SpoolError::Stale { id }),
+            (Some(_), Held::Yes) => Err(SpoolError::Held { id }),
+            (Some(_), Held::No) => Ok(()),
+        }
     }
 
     /// Takes the outcomes into account, and ends the claim if so told.
