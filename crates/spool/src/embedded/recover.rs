@@ -250,9 +250,10 @@ fn mend_tail(file: &SegmentFile, read: &SegmentRead) -> Result<(), SpoolError> {
 fn take(
     shared: &Shared,
     recovery: &mut Recovery,
-    (sequence, segment, read): (NonZeroU32, Segment, SegmentRead),
+    (sequence, mut segment, read): (NonZeroU32, Segment, SegmentRead),
 ) {
     let mut index = shared.index();
+    segment.full_since = index.now;
     index.segments.insert(sequence, segment);
     recovery.damages.extend(read.damages);
     for event in read.events {

@@ -42,6 +42,7 @@ pub(super) async fn claim(
     let mut cold = Vec::new();
     {
         let mut index = shared.index();
+        index.now = index.now.max(now);
         while claims.len() + cold.len() < most
             && let Some((id, fence)) = index.ledger.take_due(now, until)
         {
