@@ -111,8 +111,9 @@ pub(super) fn read(file: &SegmentFile, age: Age) -> Result<SegmentRead, SpoolErr
             Err(part) => read.damages.push(damage(Some(record.id), part, record.offset)),
         }
     }
+    let oldest = scan.oldest_epoch();
     for gap in scan.gaps {
-        if open && is_torn(&gap, epoch, scan.records.first().map_or(0, |first| first.epoch)) {
+        if open && is_torn(&gap, epoch, oldest) {
             read.torn.push(gap);
             continue;
         }
@@ -135,11 +136,11 @@ fn highest(scan: &Scan) -> u64 {
 }
 
 /// Whether a stretch may belong to what was written last and never synced.
-fn is_torn(gap: &Gap, epoch: u64, first: u64) -> bool {
+fn is_torn(gap: &Gap, epoch: u64, oldest: u64) -> bool {
     match (gap.name, gap.before) {
         (Some(name), _) => name.epoch == epoch,
         (None, Some(before)) => before + 1 >= epoch,
-        (None, None) => first == epoch,
+        (None, None) => oldest == epoch,
     }
 }
 
