@@ -67,7 +67,8 @@ fn stuck(queued: &Queued) -> Wrong {
         Arrived::Report(report) => Some(report.name.clone()),
         Arrived::Odd(_) => None,
     };
-    let what = format!("{} is stuck in the queue for {:?}, held: {:?}", queued.id, queued.waiting, queued.held);
+    let what =
+        format!("{} is stuck in the queue for {:?}, held: {:?}", queued.id, queued.waiting, queued.held);
     Wrong { letter, what }
 }
 
@@ -119,8 +120,7 @@ impl Judge<'_> {
     /// Whether there was a cause to give a recipient up.
     fn may_fail(&self, sender: &str, recipient: &str) -> bool {
         let mut refusals = self.books.refusals.iter();
-        self.may_expire
-            || refusals.any(|refusal| refusal.sender == sender && refusal.recipient == recipient)
+        self.may_expire || refusals.any(|refusal| refusal.sender == sender && refusal.recipient == recipient)
     }
 
     /// A second copy has a cause, and nothing was taken that was refused.
@@ -220,9 +220,8 @@ impl Judge<'_> {
                     tell(format!("a report says that {failed} has failed, for no cause"));
                 }
                 let mut copies = self.books.deliveries.iter();
-                let both = copies.any(|copy| {
-                    copy.id == report.id && copy.recipient == *failed && !self.in_doubt(copy)
-                });
+                let both = copies
+                    .any(|copy| copy.id == report.id && copy.recipient == *failed && !self.in_doubt(copy));
                 if both {
                     tell(format!("{} was delivered to {failed} and reported as failed", report.id));
                 }

@@ -38,7 +38,9 @@ pub(crate) async fn play(plan: Plan, bug: Bug, trace: Trace) -> Arc<Stage> {
     let mut chance = Chance::new(plan.seed ^ 0x5eed);
     let network = Network::new(trace.clone(), chance.fork(), plan.weather);
     let stage = Stage::new(plan, trace, network);
-    stage.disk.lie(bug == Bug::NoSync);
+    if bug == Bug::NoSync {
+        stage.disk.lie();
+    }
     let mut world = people(&stage, &mut chance);
     let mut lives = Lives { stage: stage.clone(), bug, chance: chance.fork() };
     lives.all().await;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use gatepost_mail::{Envelope, SpoolId, Timestamp};
 use gatepost_spool::{
     Claim, Content, Draft, Embedded, EmbeddedDraft, Entry, Memory, MemoryDraft, Receipt, Settled, Spool,
-    SpoolError, Stats,
+    SpoolError, Stats, Ticket,
 };
 use tokio::sync::Notify;
 use tokio::time::sleep;
@@ -113,6 +113,24 @@ impl Spool for Queue {
 
     async fn claim(&self, now: Timestamp, lease: Duration, most: usize) -> Result<Vec<Claim>, SpoolError> {
         self.spool.claim(now, lease, most).await
+    }
+
+    async fn claim_latest(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        most: usize,
+    ) -> Result<Vec<Claim>, SpoolError> {
+        self.spool.claim_latest(now, lease, most).await
+    }
+
+    async fn recall(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        tickets: Vec<Ticket>,
+    ) -> Result<Vec<Claim>, SpoolError> {
+        self.spool.recall(now, lease, tickets).await
     }
 
     async fn extend(&self, claim: &Claim, until: Timestamp) -> Result<(), SpoolError> {

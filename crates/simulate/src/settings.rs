@@ -12,7 +12,7 @@ use gatepost_mta::settings::{DnsSettings, ListenerSettings, ListenerTls, Timeout
 use gatepost_policy::Rules;
 use gatepost_policy::rules::{
     AuthRules, DeliveryRules, Destination, Endpoint, HostedDomain, LimitRules, Machine, PlaintextWithoutTls,
-    Ratchet, RecipientRule, Service, TlsRule,
+    Ratchet, RecipientRule, RepeatRule, Service, TlsRule,
 };
 use gatepost_sasl::{NtlmVersions, OauthHelp};
 use gatepost_spool::{Disk, Drive, EmbeddedSettings, Simulated};
@@ -111,6 +111,7 @@ fn limits() -> LimitRules {
         account_messages_per_hour: many(),
         account_recipients_per_day: many(),
         received_fields: 50,
+        repeated_hand_in: RepeatRule::SameId,
     }
 }
 

@@ -49,6 +49,7 @@ pub async fn suite<S: Spool>(make: impl Fn() -> S) -> Result<(), SpoolError> {
     claims::long_reasons_are_cut(&make()).await?;
     claims::a_dispatcher_is_woken(&make()).await?;
     operators::held_messages_wait(&make()).await?;
+    operators::a_held_message_is_told_to_its_worker(&make()).await?;
     operators::retry_makes_due_now(&make()).await?;
     operators::removed_messages_are_gone(&make()).await?;
     operators::lists_come_in_pages(&make()).await?;

@@ -5,7 +5,7 @@
 //! lives in memory; envelopes and content of messages that wait are read back when they are due.
 //!
 //! ```text
-//! DIR/lock                 held while a process uses the spool
+//! DIR/lock                 held while a process uses the spool; says which
 //! DIR/segments/NNNNNNNN.log   the log
 //! DIR/big/ID               content too large for the log
 //! DIR/hints/SEQUENCE       what a full segment holds; can be deleted while no process uses the spool
@@ -46,7 +46,7 @@ pub use self::settings::{Drive, EmbeddedSettings};
 use self::shared::Shared;
 pub use self::verify::Verified;
 use self::writer::{Writer, Written};
-use crate::disk::Lock;
+use crate::disk::{Lock, Locking};
 use crate::ledger::{End, Standing, Then};
 use crate::{Claim, Content, Disk, Entry, Held, Settled, Spool, SpoolError, Stats, Ticket};
 
@@ -141,8 +141,10 @@ fn prepare(dir: &Path, disk: &Disk) -> Result<Lock, SpoolError> {
         disk.sync_dir(folder).map_err(|cause| SpoolError::io("sync", folder, &cause))?;
     }
     let path = dir.join("lock");
-    let lock = disk.lock(&path).map_err(|cause| SpoolError::io("lock", &path, &cause))?;
-    lock.ok_or_else(|| SpoolError::Locked { path: dir.to_owned() })
+    match disk.lock(&path).map_err(|cause| SpoolError::io("lock", &path, &cause))? {
+        Locking::Ours(lock) => Ok(lock),
+        Locking::Taken(holder) => Err(SpoolError::Locked { path: dir.to_owned(), holder }),
+    }
 }
 
 /// Stops the spool if its thread ends by a panic.

@@ -56,12 +56,15 @@ pub trait Spool: Send + Sync + 'static {
         most: usize,
     ) -> impl Future<Output = Result<Vec<Claim>, SpoolError>> + Send;
 
-    /// Moves the end of a lease.
+    /// Moves the end of a lease. Ask before an attempt is begun: an answer other than `Ok` says that it must
+    /// not be.
     ///
     /// # Errors
     ///
-    /// [`SpoolError::Stale`] if another worker has it by now or it is held, [`SpoolError::NotFound`] if it was
-    /// removed.
+    /// [`SpoolError::Stale`] if another worker has it by now, [`SpoolError::NotFound`] if it was removed,
+    /// [`SpoolError::Held`] if it was held since. A lease on a held message is moved all the same, so that a
+    /// release does not let a second attempt begin beside one that runs; whoever has not begun gives it back by
+    /// [`Spool::settle`] without outcomes, and then a release makes it due at once.
     fn extend(&self, claim: &Claim, until: Timestamp) -> impl Future<Output = Result<(), SpoolError>> + Send;
 
     /// Claims once more what is lent already, from `now` for `lease`, with what is due by now: for whoever put a

@@ -98,8 +98,14 @@ impl<'a> Session<'a> {
         if self.stage.is_calm() || !self.chance.percent(self.stage.plan.trouble) {
             return None;
         }
-        let troubles =
-            [Trouble::Later, Trouble::Later, Trouble::Never, Trouble::Closing, Trouble::Hangs, Trouble::HangsUp];
+        let troubles = [
+            Trouble::Later,
+            Trouble::Later,
+            Trouble::Never,
+            Trouble::Closing,
+            Trouble::Hangs,
+            Trouble::HangsUp,
+        ];
         self.chance.pick(&troubles).copied()
     }
 

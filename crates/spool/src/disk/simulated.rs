@@ -1,14 +1,14 @@
 //! A file system in memory that fails, fills up and loses power when it is told to.
 //!
 //! It keeps apart what is durable from what was only written. After a power cut each sector that was not
-//! synced is there or not, as the seed decides, and so is each name whose folder was not synced.
+//! synced is there or not, or in part, as the seed decides, and so is each name whose folder was not synced.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What a disk writes as a whole or not at all.
+/// What a disk writes at a time.
 const SECTOR: usize = 512;
 
 /// A simulated file system; clones are the same one.
@@ -97,8 +97,8 @@ impl Simulated {
 
     /// Makes it say that it has synced and not do so, as a disk does that has its write cache on and no power of its
     /// own. Shows that a test would find a sync that is missing.
-    pub fn lie(&self, lies: bool) {
-        self.world().lies = lies;
+    pub fn lie(&self) {
+        self.world().lies = true;
     }
 
     /// How many octets all files may take together.
@@ -280,12 +280,26 @@ impl Node {
         for (offset, written) in self.unsynced.drain(..) {
             for (sector, part) in written.chunks(SECTOR).enumerate() {
                 if chance.next() % 4 < kept {
-                    put(&mut octets, offset + sector * SECTOR, part);
+                    let (skipped, part) = torn(part, chance);
+                    put(&mut octets, offset + sector * SECTOR + skipped, part);
                 }
             }
         }
         self.written.clone_from(&octets);
         self.durable = octets;
+    }
+}
+
+/// What is there of a sector in which the power was cut: most often all, else only its beginning or its end. What
+/// of it was written before as it is now stays what it was.
+fn torn<'a>(part: &'a [u8], chance: &mut Chance) -> (usize, &'a [u8]) {
+    let side = chance.next() % 8;
+    let cut = usize::try_from(chance.next()).unwrap_or(0) % part.len().max(1);
+    let (front, back) = part.split_at(cut.min(part.len()));
+    match side {
+        0 => (0, front),
+        1 => (cut, back),
+        _whole => (0, part),
     }
 }
 

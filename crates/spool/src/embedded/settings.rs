@@ -15,7 +15,8 @@ const SEGMENT_LIMIT: Octets = Octets::mib(2048);
 /// Settings of the embedded engine. The defaults are meant for a server; tests take smaller ones.
 #[derive(Debug, Clone)]
 pub struct EmbeddedSettings {
-    /// The size of a segment. Fixed once the folder is made: a file of another size is not used.
+    /// The size of a segment. A spool that was made with another size is read, and changes to this one as its
+    /// segments are freed.
     pub segment: Octets,
     /// Content up to this lies in the log, larger content in a file of its own.
     pub inline: Octets,
@@ -29,7 +30,9 @@ pub struct EmbeddedSettings {
     pub floor: Octets,
     /// Segments kept for later use; more are deleted.
     pub spare_segments: usize,
-    /// Segments that may hold mostly dead records before the living ones are moved together.
+    /// Segments that may hold mostly dead records before the living ones are moved together. A minute after it
+    /// was filled a segment of which less than half counts is emptied in any case. So what waits takes at most
+    /// twice its size, and these segments, and the spare ones.
     pub pinned_segments: usize,
     /// Who does the work.
     pub drive: Drive,
@@ -52,15 +55,15 @@ pub enum Drive {
 impl Default for EmbeddedSettings {
     fn default() -> Self {
         Self {
-            segment: Octets::mib(64),
+            segment: Octets::mib(16),
             // A message of 1 MiB with its trace fields still fits.
             inline: Octets::kib(1024 + 64),
             content: Octets::mib(1024),
             draft_memory: Octets::mib(64),
             hot_memory: Octets::mib(64),
             floor: Octets::mib(256),
-            spare_segments: 16,
-            pinned_segments: 4,
+            spare_segments: 32,
+            pinned_segments: 16,
             drive: Drive::Threads,
             disk: Disk::real(),
             seed: None,

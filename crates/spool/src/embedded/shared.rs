@@ -78,7 +78,7 @@ impl Shared {
             changed: Notify::new(),
             keeper: Signal::default(),
             writer: Mutex::new(None),
-            index: Mutex::new(Index::new(Hot::new(settings.hot_memory))),
+            index: Mutex::new(Index::new(Hot::new(settings.hot_memory), now)),
             stopped: OnceLock::new(),
             stopping: Notify::new(),
             // Good enough to keep content from imitating records; no secret rests on it.

@@ -62,6 +62,7 @@ async fn read(
     let mut cold = Vec::new();
     {
         let mut index = shared.index();
+        index.now = index.now.max(now);
         for (id, fence) in taken {
             let Some(lookup) = index.lookup(id) else { continue };
             let taken = Taken { lookup, fence };

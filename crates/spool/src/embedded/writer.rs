@@ -158,9 +158,10 @@ impl Writer {
         let file = Arc::clone(&segment.file);
         {
             let mut index = shared.index();
+            let now = index.now;
             let full = index.segments.get_mut(&self.tail.sequence);
             if let Some(full) = full.filter(|full| full.stage == Stage::Open) {
-                full.stage = Stage::Sealed;
+                (full.stage, full.full_since) = (Stage::Sealed, now);
             }
             index.segments.insert(sequence, segment);
         }
