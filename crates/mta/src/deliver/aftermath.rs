@@ -11,7 +11,7 @@ use gatepost_spool::{Outcome, Settled, Spool, SpoolError, Warned};
 
 use super::job::{Fate, Lent, Result};
 use super::report::{Entry, report};
-use crate::event::{What, quoted};
+use crate::event::{What, quoted, shown};
 use crate::office::Office;
 
 /// Ends a job: tells what came of it, sends the reports that are due, and settles with the spool. Reports are
@@ -118,7 +118,7 @@ fn waiting<S: Spool, D>(
         }
         Next::Again { due, warn } => {
             tell(What::Deferred {
-                recipient: quoted(&recipient.path.to_string()),
+                recipient: shown(&recipient.path),
                 next_hop: result.next_hop.clone(),
                 cause: quoted(cause),
                 attempts: facts.attempts,
@@ -176,7 +176,7 @@ fn notice<S: Spool, D>(
     match verdict.decision {
         Notice::Nothing => {
             if happened == Happened::Failed {
-                let recipient = quoted(&recipient.path.to_string());
+                let recipient = shown(&recipient.path);
                 let rule = verdict.rule.as_str();
                 office.events.emit(None, Some(lent.claim.id), What::ReportOmitted { recipient, rule });
             }
@@ -188,9 +188,9 @@ fn notice<S: Spool, D>(
 
 fn delivered(lent: &Lent, recipient: &Recipient, (result, reply, at): (&Result, &Reply, Timestamp)) -> What {
     What::Delivered {
-        recipient: quoted(&recipient.path.to_string()),
+        recipient: shown(&recipient.path),
         next_hop: result.next_hop.clone(),
-        reply: quoted(&reply.to_string()),
+        reply: shown(reply),
         tls: result.tls.clone(),
         delay: at.elapsed_since(lent.claim.envelope.received).as_secs_f64(),
     }
@@ -198,9 +198,9 @@ fn delivered(lent: &Lent, recipient: &Recipient, (result, reply, at): (&Result, 
 
 fn failed(recipient: &Recipient, result: &Result, (reply, rule): (&Reply, &'static str)) -> What {
     What::Failed {
-        recipient: quoted(&recipient.path.to_string()),
+        recipient: shown(&recipient.path),
         next_hop: result.next_hop.clone(),
-        cause: quoted(&reply.to_string()),
+        cause: shown(reply),
         rule,
     }
 }

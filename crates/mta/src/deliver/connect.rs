@@ -113,7 +113,16 @@ async fn open_once(
         Place::Address(_, port) => port,
         Place::Socket(_) => 0,
     };
-    let line = Line { session, stream, name, host: candidate.host.clone(), port, tls: None, presence: None };
+    let line = Line {
+        session,
+        stream,
+        name,
+        host: candidate.host.clone(),
+        port,
+        tls: None,
+        presence: None,
+        heard: Vec::new(),
+    };
     make_ready(line, site, current).await
 }
 
@@ -157,7 +166,7 @@ async fn encrypt(line: Line, site: &Site, current: &Current) -> Result<Line, Fai
     match connector.connect(stream, host.trim_matches(['[', ']']), check).await {
         Ok((stream, facts)) => {
             let session = session.upgraded(instant());
-            Ok(Line { session, stream, name, host, port, tls: Some(facts), presence })
+            Ok(Line { session, stream, name, host, port, tls: Some(facts), presence, heard: Vec::new() })
         }
         Err(error) => Err(Failed::Handshake(NoLine::for_now(name, error.to_string()))),
     }

@@ -127,6 +127,7 @@ async fn connect(submission: &Submission) -> Result<Line, SubmitError> {
         port: address.port(),
         tls,
         presence: None,
+        heard: Vec::new(),
     })
 }
 
@@ -166,6 +167,7 @@ async fn encrypt(line: Line, submission: &Submission) -> Result<Line, SubmitErro
             port,
             tls: Some(facts),
             presence: None,
+            heard: Vec::new(),
         }),
         Err(cause) => Err(SubmitError { cause, transcript: session.transcript().to_string() }),
     }
