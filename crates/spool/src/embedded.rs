@@ -18,6 +18,7 @@ mod hint;
 mod hot;
 mod index;
 mod keeper;
+mod pool;
 mod queue;
 mod read;
 mod recover;
@@ -39,6 +40,7 @@ use std::time::Duration;
 use gatepost_mail::{Octets, SpoolId, Timestamp};
 
 pub use self::draft::EmbeddedDraft;
+pub(crate) use self::pool::Record;
 use self::queue::{Job, Waited};
 pub(crate) use self::read::Stored;
 pub use self::recover::{Damage, Recovery};

@@ -7,6 +7,7 @@ use gatepost_mail::{Envelope, Octets, SpoolId, Timestamp};
 use tokio::sync::Notify;
 
 use crate::claim::Fence;
+use crate::embedded::Record;
 use crate::ids::Ids;
 use crate::ledger::{self, Change, End, Ledger, Message, Standing, States, Then, Whys};
 use crate::{
@@ -32,7 +33,7 @@ struct Shared {
 #[derive(Debug)]
 struct Kept {
     envelope: Arc<Envelope>,
-    content: Arc<Vec<u8>>,
+    content: Arc<Record>,
     whys: Whys,
 }
 
@@ -248,7 +249,8 @@ impl Draft for MemoryDraft {
         if recipients == 0 {
             return Err(SpoolError::NoRecipients);
         }
-        let place = Kept { envelope: Arc::new(envelope), content: Arc::new(self.content), whys: Whys::new() };
+        let place =
+            Kept { envelope: Arc::new(envelope), content: Arc::new(self.content.into()), whys: Whys::new() };
         let states = States::fresh(recipients, due);
         let message = Message { place, states, standing: Standing::Open };
         self.shared.ledger().insert(self.id, message);

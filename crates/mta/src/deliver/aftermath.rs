@@ -12,7 +12,7 @@ use gatepost_spool::{Outcome, Settled, Spool, SpoolError, Warned};
 use super::doubt::Doubt;
 use super::job::{Fate, Lent, Result};
 use super::report::{Entry, report};
-use crate::event::{What, quoted};
+use crate::event::{What, quoted, shown};
 use crate::office::Office;
 
 /// Ends a job: tells what came of it, sends the reports that are due, and settles with the spool. Reports are
@@ -109,13 +109,13 @@ fn judge<S: Spool, D>(
         }
         Fate::InDoubt(reply, cause) => {
             let facts = facts(office, lent, result, (at, Answer::Lost));
-            waiting(office, lent, result, (reply.as_ref(), &shown(result, cause), facts, rules))
+            waiting(office, lent, result, (reply.as_ref(), &doubtful(result, cause), facts, rules))
         }
     }
 }
 
 /// The cause as events and reports tell it, where the answer was lost.
-fn shown(result: &Result, cause: &str) -> String {
+fn doubtful(result: &Result, cause: &str) -> String {
     Doubt::at(&result.next_hop).why(cause)
 }
 
@@ -157,7 +157,7 @@ fn waiting<S: Spool, D>(
         }
         Next::Again { due, warn } => {
             tell(What::Deferred {
-                recipient: quoted(&recipient.path.to_string()),
+                recipient: shown(&recipient.path),
                 next_hop: result.next_hop.clone(),
                 cause: quoted(cause),
                 attempts: facts.attempts,
@@ -226,7 +226,7 @@ fn notice<S: Spool, D>(
     match verdict.decision {
         Notice::Nothing => {
             if happened == Happened::Failed {
-                let recipient = quoted(&recipient.path.to_string());
+                let recipient = shown(&recipient.path);
                 let rule = verdict.rule.as_str();
                 office.events.emit(None, Some(lent.claim.id), What::ReportOmitted { recipient, rule });
             }
@@ -238,9 +238,9 @@ fn notice<S: Spool, D>(
 
 fn delivered(lent: &Lent, recipient: &Recipient, (result, reply, at): (&Result, &Reply, Timestamp)) -> What {
     What::Delivered {
-        recipient: quoted(&recipient.path.to_string()),
+        recipient: shown(&recipient.path),
         next_hop: result.next_hop.clone(),
-        reply: quoted(&reply.to_string()),
+        reply: shown(reply),
         tls: result.tls.clone(),
         delay: at.elapsed_since(lent.claim.envelope.received).as_secs_f64(),
     }
@@ -248,9 +248,9 @@ fn delivered(lent: &Lent, recipient: &Recipient, (result, reply, at): (&Result, 
 
 fn failed(recipient: &Recipient, result: &Result, (reply, rule): (&Reply, &'static str)) -> What {
     What::Failed {
-        recipient: quoted(&recipient.path.to_string()),
+        recipient: shown(&recipient.path),
         next_hop: result.next_hop.clone(),
-        cause: quoted(&reply.to_string()),
+        cause: shown(reply),
         rule,
     }
 }

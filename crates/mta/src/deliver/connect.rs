@@ -122,6 +122,7 @@ async fn open_once(
         tls: None,
         presence: None,
         carried: 0,
+        heard: Vec::new(),
     };
     make_ready(line, site, current).await
 }
@@ -166,7 +167,8 @@ async fn encrypt(line: Line, site: &Site, current: &Current) -> Result<Line, Fai
     match connector.connect(stream, host.trim_matches(['[', ']']), check).await {
         Ok((stream, facts)) => {
             let session = session.upgraded(instant());
-            Ok(Line { session, stream, name, host, port, tls: Some(facts), presence, carried })
+            let heard = Vec::new();
+            Ok(Line { session, stream, name, host, port, tls: Some(facts), presence, carried, heard })
         }
         Err(error) => Err(Failed::Handshake(NoLine::for_now(name, error.to_string()))),
     }

@@ -128,6 +128,7 @@ async fn connect(submission: &Submission) -> Result<Line, SubmitError> {
         tls,
         presence: None,
         carried: 0,
+        heard: Vec::new(),
     })
 }
 
@@ -168,6 +169,7 @@ async fn encrypt(line: Line, submission: &Submission) -> Result<Line, SubmitErro
             tls: Some(facts),
             presence: None,
             carried: 0,
+            heard: Vec::new(),
         }),
         Err(cause) => Err(SubmitError { cause, transcript: session.transcript().to_string() }),
     }

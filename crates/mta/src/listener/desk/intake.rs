@@ -16,7 +16,7 @@ use gatepost_spool::{Draft, Receipt, Spool, SpoolError};
 
 use super::envelope::Transaction;
 use super::{Desk, principal_of, words};
-use crate::event::{What, quoted};
+use crate::event::{What, quoted, shown};
 use crate::listener::repeats::Digest;
 
 /// Most recipients that an event names.
@@ -63,6 +63,11 @@ impl<S: Spool, D: Directory> Desk<S, D> {
             return Answer::Refuse(self.storage_failed(&error));
         }
         let scan = HeaderScan::new(HeaderLimits::default());
+        let scan = match self.visit.service {
+            Service::Submission => scan,
+            // Other servers bring mail of anyone.
+            Service::Mx => scan.without_authors(),
+        };
         let digest = self.transaction.as_ref().and_then(|open| self.digest(open));
         let section = Section::Header(Vec::new());
         if let Some(open) = &mut self.transaction {
@@ -195,12 +200,12 @@ impl<S: Spool, D: Directory> Desk<S, D> {
     }
 
     fn queued(&self, envelope: &Envelope, device: Option<String>, size: Octets) -> What {
-        let shown = envelope.recipients.iter().take(RECIPIENTS_SHOWN);
+        let named = envelope.recipients.iter().take(RECIPIENTS_SHOWN);
         What::Queued {
-            principal: envelope.principal.to_string(),
+            principal: shown(&envelope.principal),
             device,
-            sender: quoted(&envelope.reverse_path.to_string()),
-            recipients: shown.map(|recipient| quoted(&recipient.path.to_string())).collect(),
+            sender: shown(&envelope.reverse_path),
+            recipients: named.map(|recipient| shown(&recipient.path)).collect(),
             count: envelope.recipients.len(),
             size: size.0,
             client: self.visit.client.ip().to_string(),
@@ -234,7 +239,7 @@ impl<S: Spool, D: Directory> Desk<S, D> {
         self.tell(What::ContentRefused {
             sender: quoted(&sender.unwrap_or_default()),
             rule: verdict.rule.as_str(),
-            because: quoted(&verdict.because),
+            because: quoted(&*verdict.because),
             reply: reply.to_string(),
         });
         reply
