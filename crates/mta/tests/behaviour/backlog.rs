@@ -1,0 +1,173 @@
+//! A backlog of one account delays nobody else: what another hands in leaves within a second of when it would have.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use gatepost_mail::Principal;
+use gatepost_mta::Settings;
+use gatepost_mta::event::now;
+use gatepost_spool::{Embedded, EmbeddedSettings, Spool};
+use gatepost_testworld::exchanger::{Memory, Message};
+use gatepost_testworld::fault::{Direction, Fault};
+use gatepost_testworld::script::Script;
+use gatepost_testworld::world::{Plan, World};
+
+use crate::instance::{Instance, Mail, facing, hand_in, mail, rule};
+
+/// So much longer than without the backlog it may take, tests and all on a busy machine.
+const A_SECOND: Duration = Duration::from_secs(1);
+/// Messages that are handed in at once, so that they share the disk's syncs.
+const TOGETHER: usize = 250;
+const LIVE: &str = "mx.there.example";
+const STUCK: &str = "mx.stuck.example";
+
+fn plan() -> Plan {
+    World::new()
+        .zone("there.example. MX 10 mx.there.example.\nstuck.example. MX 10 mx.stuck.example.")
+        .exchanger(LIVE, Script::polite())
+}
+
+/// The stalled site keeps its workers for longer than the test takes.
+fn patient(world: &World) -> impl FnOnce(&mut Settings) + use<> {
+    let facing = facing(world);
+    |settings| {
+        facing(settings);
+        settings.timeouts.greeting = Duration::from_secs(300);
+        rule(settings, |rules| rules.delivery.retry = vec![Duration::from_secs(600)]);
+    }
+}
+
+fn of(account: &str, to: &str) -> Mail {
+    let mut mail = mail(&[to]).with(b"Subject: x\r\n\r\nx\r\n");
+    mail.envelope.principal = Principal::Account(account.to_owned());
+    mail
+}
+
+/// Hands in so many, by turns to each of these.
+async fn flood(queue: &Arc<Embedded>, (account, to): (&str, &[String]), count: usize) {
+    let mails: Arc<Vec<Mail>> = Arc::new(to.iter().map(|to| of(account, to)).collect());
+    for begin in (0..count).step_by(TOGETHER) {
+        let mut together = tokio::task::JoinSet::new();
+        for number in begin..count.min(begin + TOGETHER) {
+            let (queue, mails) = (queue.clone(), mails.clone());
+            together.spawn(async move { hand_in(&queue, &mails[number % mails.len()]).await });
+        }
+        together.join_all().await;
+    }
+}
+
+/// Tells the others' messages apart.
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+fn newest(memory: &Memory) -> impl Iterator<Item = &Arc<Message>> {
+    memory.received.iter().rev().take(100)
+}
+
+/// How long a message of another account takes until the host has it.
+async fn another(instance: &Instance, world: &World, to: &str) -> Duration {
+    let exchanger = world.exchanger(LIVE).unwrap();
+    let sender = format!("eve{}@ours.example", COUNT.fetch_add(1, Ordering::Relaxed));
+    let mail = of("eve@ours.example", to).from(&sender);
+    let begin = Instant::now();
+    instance.hand_in(&mail).await;
+    let there = |memory: &Memory| newest(memory).any(|message| message.reverse_path == sender);
+    exchanger.await_memory("the other's message", there).await.unwrap();
+    begin.elapsed()
+}
+
+/// The longest of a few, each at its own moment.
+async fn slowest(instance: &Instance, world: &World, to: &str) -> Duration {
+    let mut slowest = Duration::ZERO;
+    for _ in 0..5 {
+        slowest = slowest.max(another(instance, world, to).await);
+    }
+    slowest
+}
+
+/// Another's mail before the flood, while it comes, and behind it.
+async fn measured(world: &World, instance: &Instance, bulk: &[String], count: usize) {
+    let alone = slowest(instance, world, "bob@there.example").await;
+    let flooded = Instant::now();
+    let (meanwhile, ()) = tokio::join!(slowest(instance, world, "bob@there.example"), async {
+        flood(&instance.queue, ("bulk@ours.example", bulk), count).await;
+    });
+    let flood = flooded.elapsed();
+    let behind = slowest(instance, world, "bob@there.example").await;
+    let waiting = instance.queue.stats().await.messages;
+    println!(
+        "alone {alone:?}, meanwhile {meanwhile:?}, behind {waiting} of {count} {behind:?}, flood {flood:?}"
+    );
+    assert!(meanwhile < alone + A_SECOND, "{meanwhile:?} while the flood came, {alone:?} alone");
+    assert!(behind < alone + A_SECOND, "{behind:?} behind {waiting}, {alone:?} alone");
+}
+
+fn one(address: &str) -> Vec<String> {
+    vec![address.to_owned()]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_thousand_for_a_site_that_hangs_delay_nobody_else() {
+    let world = plan().exchanger(STUCK, Script::polite().stall("CONNECT")).start().await.unwrap();
+    let instance = Instance::start_with(patient(&world));
+    measured(&world, &instance, &one("bob@stuck.example"), 100_000).await;
+    assert!(instance.queue.stats().await.messages >= 100_000);
+    // Not even mail of the same account.
+    instance.hand_in(&of("bulk@ours.example", "carol@there.example")).await;
+    let there = |memory: &Memory| newest(memory).any(|message| message.recipients[0].contains("carol"));
+    world.exchanger(LIVE).unwrap().await_within("its own", A_SECOND * 5, there).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_thousand_for_a_site_that_refuses_delay_nobody_else() {
+    let world = plan().refuses(STUCK).start().await.unwrap();
+    let instance = Instance::start_with(patient(&world));
+    measured(&world, &instance, &one("bob@stuck.example"), 100_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_thousand_dead_domains_delay_nobody_else() {
+    let world = plan().exchanger(STUCK, Script::polite().stall("CONNECT")).start().await.unwrap();
+    let address = world.address_of(STUCK).unwrap();
+    let dead = |number| {
+        format!(
+            "d{number}.dead.example. MX 10 mx{number}.dead.example.\nmx{number}.dead.example. A {address}\n"
+        )
+    };
+    let zone: String = (0..2000).map(dead).collect();
+    world.change_zone(&format!("there.example. MX 10 mx.there.example.\n{zone}")).unwrap();
+    let instance = Instance::start_with(patient(&world));
+    let bulk: Vec<String> = (0..2000).map(|number| format!("bob@d{number}.dead.example")).collect();
+    measured(&world, &instance, &bulk, 4000).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bulk_sender_to_a_slow_site_takes_turns_with_others() {
+    let slow = Fault::trickle(Direction::ToServer, 1024, Duration::from_millis(3));
+    let zone = "there.example. MX 10 mx.there.example.";
+    let world = World::new().zone(zone).faulty(LIVE, Script::polite(), slow).start().await.unwrap();
+    let instance = Instance::start_with(patient(&world));
+    let alone = slowest(&instance, &world, "bob@there.example").await;
+    flood(&instance.queue, ("bulk@ours.example", &one("bulk@there.example")), 10_000).await;
+    let behind = another(&instance, &world, "bob@there.example").await;
+    let left = instance.queue.stats().await.messages;
+    println!("alone {alone:?}, behind {left} {behind:?}");
+    assert!(behind < alone + A_SECOND, "{behind:?} behind {left}, {alone:?} alone");
+    assert!(left > 1000, "the site was too quick to tell: {left}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_thousand_that_were_due_before_the_start_delay_nobody_else() {
+    let world = plan().exchanger(STUCK, Script::polite().stall("CONNECT")).start().await.unwrap();
+    // What is in a queue that no server has looked at yet.
+    let dir = tempfile::tempdir().unwrap();
+    let (queue, _recovery) =
+        Embedded::open(&dir.path().join("queue"), EmbeddedSettings::default(), now()).unwrap();
+    let queue = Arc::new(queue);
+    flood(&queue, ("bulk@ours.example", &one("bob@stuck.example")), 100_000).await;
+    drop(queue);
+    let instance = Instance::start_in(dir, patient(&world));
+    let behind = another(&instance, &world, "bob@there.example").await;
+    println!("behind 100000 at the start {behind:?}");
+    assert!(behind < A_SECOND * 2, "{behind:?}, which takes a few milliseconds alone");
+}
