@@ -26,6 +26,7 @@ mod transact;
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gatepost_directory::Directory;
@@ -52,7 +53,7 @@ const MOST_LENT: usize = 10_000;
 /// How long a message is lent. Longer than any delivery; prolonged while one goes on.
 const LEASE: Duration = Duration::from_secs(3600);
 /// Most messages over one line: then it is opened anew, at another host perhaps.
-const MOST_PER_LINE: usize = 1000;
+const MOST_PER_LINE: usize = 250;
 
 /// What workers share.
 struct Depot<S, D> {
@@ -139,6 +140,9 @@ impl<S: Spool, D: Directory> Depot<S, D> {
                 place.trouble();
             } else if done.results.iter().any(|result| matches!(result.fate, Fate::Delivered(..))) {
                 place.went_well();
+            }
+            if done.results.len() < job.recipients.len() {
+                job.lent.waits.store(true, Ordering::Release);
             }
             match done.unreachable {
                 None => conclude(&self.office, &job.lent, done.results).await,

@@ -109,14 +109,9 @@ fn judge<S: Spool, D>(
         }
         Fate::InDoubt(reply, cause) => {
             let facts = facts(office, lent, result, (at, Answer::Lost));
-            waiting(office, lent, result, (reply.as_ref(), &shown(result, cause), facts, rules))
+            waiting(office, lent, result, (reply.as_ref(), cause, facts, rules))
         }
     }
-}
-
-/// The cause as events and reports tell it, where the answer was lost.
-fn shown(result: &Result, cause: &str) -> String {
-    Doubt::at(&result.next_hop).why(cause)
 }
 
 /// Which host may have the message after this attempt, if one may.
@@ -128,12 +123,17 @@ fn doubt(lent: &Lent, result: &Result) -> Option<Doubt> {
     }
 }
 
+/// The cause as events tell it.
+fn shown(result: &Result, cause: &str) -> String {
+    match result.fate {
+        Fate::InDoubt(..) => Doubt::at(&result.next_hop).why(cause),
+        Fate::Delivered(..) | Fate::Failed(..) | Fate::Waits(..) => cause.to_owned(),
+    }
+}
+
 /// What the spool keeps of why a recipient waits: it goes on telling of a doubt.
 fn kept(lent: &Lent, result: &Result, cause: &str) -> Box<str> {
-    match (&result.fate, lent.doubt(result.number)) {
-        (Fate::Waits(..), Some(doubt)) => doubt.why(cause).into(),
-        _other => cause.into(),
-    }
+    doubt(lent, result).map_or_else(|| cause.into(), |doubt| doubt.why(cause).into())
 }
 
 /// The same for a recipient that was not reached.
@@ -159,7 +159,7 @@ fn waiting<S: Spool, D>(
             tell(What::Deferred {
                 recipient: quoted(&recipient.path.to_string()),
                 next_hop: result.next_hop.clone(),
-                cause: quoted(cause),
+                cause: quoted(&shown(result, cause)),
                 attempts: facts.attempts,
                 due,
             });
@@ -261,8 +261,7 @@ fn postponed(lent: &Lent, results: &[Result], (rules, at): (&Rules, Timestamp)) 
     let outcome = |result: &Result| match result.fate {
         Fate::Delivered(..) => Outcome::Delivered,
         Fate::Failed(..) | Fate::Waits(..) | Fate::InDoubt(..) => {
-            let why = "its report could not be stored";
-            let why = doubt(lent, result).map_or_else(|| why.into(), |doubt| doubt.why(why).into());
+            let why = kept(lent, result, "its report could not be stored");
             Outcome::Again { due: at.after(wait), why, warned: warned(lent, result.number) }
         }
     };

@@ -18,6 +18,7 @@ use super::site::{Site, Target};
 use super::sort::{Course, Goal, Sorted, sort};
 use super::{Depot, LEASE, MOST_LENT};
 use crate::event::What;
+use crate::lifetime::Phase;
 
 /// Most messages claimed in one call. What has just come waits for no more than this.
 const CLAIM: usize = 128;
@@ -90,7 +91,11 @@ impl<S: Spool, D: Directory> Depot<S, D> {
 
     fn come_in(&self) -> Vec<Ticket> {
         let mut tickets = self.sites.come_in(CLAIM);
-        tickets.extend(self.names.come_in(CLAIM));
+        let named = self.names.come_in(CLAIM);
+        if named.len() == CLAIM {
+            self.bell.notify_one();
+        }
+        tickets.extend(named);
         tickets.extend(self.room.come_in(CLAIM));
         tickets
     }
@@ -182,12 +187,17 @@ impl<S: Spool, D: Directory> Depot<S, D> {
     fn ask(self: &Arc<Self>, question: Option<Question>) {
         let Some(first) = question else { return };
         let depot = self.clone();
+        let mut life = self.office.life.clone();
         self.office.deliveries.spawn(self.office.life.clone(), async move {
             let mut question = Some(first);
             while let Some(asked) = question {
                 let current = depot.office.current.load_full();
                 let domain = asked.domain.clone();
-                let told = answer(&domain, &current).await;
+                let told = tokio::select! {
+                    biased;
+                    () = life.reached(Phase::Draining) => return,
+                    told = answer(&domain, &current) => told,
+                };
                 let meant = told.0.clone();
                 let (jobs, next) = depot.names.answered(asked, told);
                 depot.bell.notify_one();

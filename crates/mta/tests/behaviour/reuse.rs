@@ -3,7 +3,7 @@
 use gatepost_testworld::script::Script;
 use gatepost_testworld::world::World;
 
-use crate::instance::{Instance, facing, mail};
+use crate::instance::{Instance, facing, hand_in, mail};
 
 const ZONE: &str = "there.example. MX 10 mx.there.example.\nelse.example. MX 10 mx.else.example.";
 const MX: &str = "mx.there.example";
@@ -225,4 +225,24 @@ async fn recipients_at_domains_of_one_site_share_a_transaction_and_keep_their_fa
     let failed = instance.events("failed");
     assert_eq!(failed.len(), 1);
     assert_eq!(failed[0]["recipient"], "<nobody@two.example>");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_does_not_last_for_ever() {
+    let world = world(Script::polite()).await;
+    let instance = Instance::facing(&world);
+    // More than twenty lines carry, each with as many as it may.
+    for _ in 0..22 {
+        let mut together = tokio::task::JoinSet::new();
+        for _ in 0..250 {
+            let queue = instance.queue.clone();
+            together.spawn(async move { hand_in(&queue, &mail(&["bob@there.example"])).await });
+        }
+        together.join_all().await;
+    }
+    let exchanger = world.exchanger(MX).unwrap();
+    let all = |memory: &gatepost_testworld::exchanger::Memory| memory.received.len() == 22 * 250;
+    let connections = exchanger.await_memory("all of them", all).await.unwrap().connections.len();
+    assert!(connections > 20, "{connections} connections");
+    assert!(instance.events("deferred").is_empty());
 }
