@@ -1,6 +1,7 @@
 //! Carrying mail on: claims what is due, sorts it by site, and has workers deliver it.
 
 mod aftermath;
+mod agenda;
 mod connect;
 mod dispatch;
 mod doubt;
@@ -36,6 +37,7 @@ use tokio::sync::Notify;
 use tokio::task::yield_now;
 
 use self::aftermath::{conclude, let_go};
+use self::agenda::Agenda;
 use self::connect::NoLine;
 use self::dispatch::Round;
 use self::job::{Fate, Job};
@@ -62,7 +64,8 @@ struct Depot<S, D> {
     sites: Sites,
     /// Room for lent messages.
     room: Room,
-    /// Rung when there is room for what was put aside.
+    agenda: Agenda,
+    /// Rung when there is something for the dispatcher that the spool does not tell.
     bell: Arc<Notify>,
 }
 
@@ -74,6 +77,7 @@ pub(crate) async fn run<S: Spool, D: Directory>(office: Arc<Office<S, D>>) {
         names: Names::default(),
         sites: Sites::new(bell.clone()),
         room: Room::of(MOST_LENT, bell.clone()),
+        agenda: Agenda::new(bell.clone()),
         bell,
     });
     let employer = depot.clone();

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use gatepost_spool::{RecipientState, Spool};
 use gatepost_testworld::script::Script;
 use gatepost_testworld::world::World;
 
@@ -189,4 +190,28 @@ async fn a_name_that_nobody_answers_for_delays_only_its_own_mail() {
     // One question is asked for all of them, and answered for all of them in the end.
     let deferred = instance.await_events("deferred", 50).await;
     assert!(deferred.iter().all(|event| event["cause"].as_str().unwrap().contains("DNS")), "{deferred:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stalled_site_keeps_no_other_recipient_of_the_message_from_its_retry() {
+    let world = World::new()
+        .zone("stuck.example. MX 10 mx.stuck.example.\nlater.example. MX 10 mx.later.example.")
+        .exchanger("mx.stuck.example", Script::polite().stall("CONNECT"))
+        .exchanger("mx.later.example", Script::polite().reply("RCPT", "450 4.2.0 later").times(2))
+        .start()
+        .await
+        .unwrap();
+    let instance = Instance::start_with(|settings| {
+        facing(&world)(settings);
+        settings.timeouts.greeting = Duration::from_secs(300);
+    });
+    let id = instance.hand_in(&mail(&["bob@stuck.example", "bob@later.example"])).await;
+    instance.await_events("delivered", 1).await;
+    assert_eq!(taken(world.exchanger("mx.later.example").unwrap()).len(), 1);
+    let deferred = instance.events("deferred");
+    let attempts: Vec<_> = deferred.iter().map(|event| event["attempts"].as_u64().unwrap()).collect();
+    assert_eq!(attempts, [1, 2]);
+    let entry = instance.queue.entry(id).await.unwrap().unwrap();
+    assert!(matches!(entry.recipients[0], RecipientState::Waiting { attempts: 0, .. }), "{entry:?}");
+    assert!(instance.events("finished").is_empty());
 }

@@ -86,6 +86,7 @@ async fn waiting() -> (World, Instance, Vec<SpoolId>) {
     }
     let waiting = |memory: &gatepost_testworld::exchanger::Memory| memory.connections.len() >= 3;
     world.exchanger(MX).unwrap().await_memory("three workers", waiting).await.unwrap();
+    instance.await_stats("all of them in memory", |stats| stats.claimed == 6).await;
     (world, instance, ids)
 }
 
