@@ -175,3 +175,21 @@ async fn a_hundred_thousand_that_were_due_before_the_start_delay_nobody_else() {
     assert!(behind < A_SECOND * 2, "{behind:?}, which takes a few milliseconds alone");
     assert!(claimed < 100_000, "it did not overtake: all {claimed} were claimed before");
 }
+
+/// More than there is room for at a site, all of which goes in the end: what was put aside comes in again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_put_aside_comes_in_when_there_is_room() {
+    let script = Script::polite().stall("CONNECT").times(3);
+    let zone = "there.example. MX 10 mx.there.example.";
+    let world = World::new().zone(zone).exchanger(LIVE, script).start().await.unwrap();
+    let instance = Instance::start_with(|settings| {
+        facing(&world)(settings);
+        settings.timeouts.greeting = Duration::from_secs(5);
+    });
+    flood(&instance.queue, ("bulk@ours.example", &one("bob@there.example")), 6000).await;
+    let all = |memory: &Memory| memory.received.len() >= 6000;
+    let patience = Duration::from_secs(60);
+    world.exchanger(LIVE).unwrap().await_within("all of them", patience, all).await.unwrap();
+    instance.await_stats("the end", |stats| stats.messages == 0).await;
+    assert_eq!(world.exchanger(LIVE).unwrap().memory().received.len(), 6000);
+}
