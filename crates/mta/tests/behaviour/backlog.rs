@@ -208,3 +208,24 @@ async fn what_is_put_aside_comes_in_when_there_is_room() {
     instance.await_stats("the end", |stats| stats.messages == 0).await;
     assert_eq!(world.exchanger(LIVE).unwrap().memory().received.len(), 6000);
 }
+
+/// More names that nobody answers for than there are questions at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn hundreds_of_silent_names_delay_nobody_elses_names() {
+    let world = plan().start().await.unwrap();
+    let address = world.address_of(LIVE).unwrap();
+    let silent = (0..400).map(|number| format!("silent{number}.example. STALL\n"));
+    let live = (0..15).map(|number| format!("live{number}.example. A {address}\n"));
+    world.change_zone(&silent.chain(live).collect::<String>()).unwrap();
+    let instance = Instance::start_with(patient(&world));
+    let bulk: Vec<String> = (0..400).map(|number| format!("bob@silent{number}.example")).collect();
+    let new = |numbers: std::ops::Range<usize>| {
+        numbers.map(|number| format!("bob@live{number}.example")).collect::<Vec<_>>()
+    };
+    let alone = slowest(&instance, &world, &new(0..5)).await;
+    flood(&instance.queue, ("bulk@ours.example", &bulk), bulk.len()).await;
+    instance.await_stats("all of them in memory", |stats| stats.claimed == 400).await;
+    let behind = slowest(&instance, &world, &new(5..15)).await;
+    println!("alone {alone:?}, behind 400 silent names {behind:?}");
+    assert!(behind < alone + A_SECOND, "{behind:?} behind silent names, {alone:?} alone");
+}
