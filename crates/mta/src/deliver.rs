@@ -1,6 +1,7 @@
 //! Carrying mail on: claims what is due, sorts it by site, and has workers deliver it.
 
 mod aftermath;
+mod agenda;
 mod connect;
 mod dispatch;
 mod doubt;
@@ -26,6 +27,7 @@ mod transact;
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gatepost_directory::Directory;
@@ -35,6 +37,7 @@ use tokio::sync::Notify;
 use tokio::task::yield_now;
 
 use self::aftermath::{conclude, let_go};
+use self::agenda::Agenda;
 use self::connect::NoLine;
 use self::dispatch::Round;
 use self::job::{Fate, Job};
@@ -52,7 +55,7 @@ const MOST_LENT: usize = 10_000;
 /// How long a message is lent. Longer than any delivery; prolonged while one goes on.
 const LEASE: Duration = Duration::from_secs(3600);
 /// Most messages over one line: then it is opened anew, at another host perhaps.
-const MOST_PER_LINE: usize = 1000;
+const MOST_PER_LINE: usize = 250;
 
 /// What workers share.
 struct Depot<S, D> {
@@ -61,7 +64,8 @@ struct Depot<S, D> {
     sites: Sites,
     /// Room for lent messages.
     room: Room,
-    /// Rung when there is room for what was put aside.
+    agenda: Agenda,
+    /// Rung when there is something for the dispatcher that the spool does not tell.
     bell: Arc<Notify>,
 }
 
@@ -73,6 +77,7 @@ pub(crate) async fn run<S: Spool, D: Directory>(office: Arc<Office<S, D>>) {
         names: Names::default(),
         sites: Sites::new(bell.clone()),
         room: Room::of(MOST_LENT, bell.clone()),
+        agenda: Agenda::new(bell.clone()),
         bell,
     });
     let employer = depot.clone();
@@ -139,6 +144,9 @@ impl<S: Spool, D: Directory> Depot<S, D> {
                 place.trouble();
             } else if done.results.iter().any(|result| matches!(result.fate, Fate::Delivered(..))) {
                 place.went_well();
+            }
+            if done.results.len() < job.recipients.len() {
+                job.lent.waits.store(true, Ordering::Release);
             }
             match done.unreachable {
                 None => conclude(&self.office, &job.lent, done.results).await,

@@ -1,5 +1,6 @@
 //! What follows an attempt: who is told, what comes next, and the spool's record of it.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use gatepost_mail::reply::{Class, table};
@@ -7,7 +8,7 @@ use gatepost_mail::{Recipient, Reply, SpoolId, Timestamp};
 use gatepost_policy::notice::{Happened, Notice, due};
 use gatepost_policy::retry::{Answer, Next, RetryFacts, Warn, next};
 use gatepost_policy::{Rules, retry};
-use gatepost_spool::{Outcome, Settled, Spool, SpoolError, Warned};
+use gatepost_spool::{Due, Outcome, Settled, Spool, SpoolError, Warned};
 
 use super::doubt::Doubt;
 use super::job::{Fate, Lent, Result};
@@ -17,7 +18,7 @@ use crate::office::Office;
 
 /// Ends a job: tells what came of it, sends the reports that are due, and settles with the spool. Reports are
 /// on stable storage before their cause is settled: a crash between the two sends one twice, never none.
-pub(super) async fn conclude<S: Spool, D>(office: &Office<S, D>, lent: &Lent, results: Vec<Result>) {
+pub(super) async fn conclude<S: Spool, D>(office: &Office<S, D>, lent: &Arc<Lent>, results: Vec<Result>) {
     let current = office.current.load_full();
     let at = office.now();
     let mut settled = Vec::with_capacity(results.len());
@@ -37,7 +38,7 @@ pub(super) async fn conclude<S: Spool, D>(office: &Office<S, D>, lent: &Lent, re
     settle(office, lent, settled).await;
 }
 
-async fn settle<S: Spool, D>(office: &Office<S, D>, lent: &Lent, settled: Vec<Settled>) {
+async fn settle<S: Spool, D>(office: &Office<S, D>, lent: &Arc<Lent>, settled: Vec<Settled>) {
     if settled.iter().any(|settled| matches!(settled.outcome, Outcome::Again { .. })) {
         lent.waits.store(true, Ordering::Release);
     }
@@ -46,7 +47,11 @@ async fn settle<S: Spool, D>(office: &Office<S, D>, lent: &Lent, settled: Vec<Se
     let result = if last {
         office.spool.settle(lent.claim.clone(), settled).await
     } else {
+        let waiting = waiting_meanwhile(lent, &settled);
         let progress = office.spool.progress(&lent.claim, settled).await;
+        for (due, recipient) in waiting {
+            lent.agenda.add(due, lent, recipient);
+        }
         last = lent.open.fetch_sub(1, Ordering::AcqRel) == 1;
         if last { office.spool.settle(lent.claim.clone(), Vec::new()).await } else { progress }
     };
@@ -55,6 +60,20 @@ async fn settle<S: Spool, D>(office: &Office<S, D>, lent: &Lent, settled: Vec<Se
         Ok(()) if last => tell_end(office, lent).await,
         Ok(()) => {}
     }
+}
+
+/// Notes what came of those that wait while their message is with others' sites, and says when they are due.
+fn waiting_meanwhile(lent: &Lent, settled: &[Settled]) -> Vec<(Timestamp, u32)> {
+    let mut waiting = Vec::new();
+    for settled in settled {
+        let Outcome::Again { due, why, warned } = &settled.outcome else { continue };
+        let recipient = settled.recipient;
+        let attempts = lent.due(recipient).map_or(0, |due| due.attempts).saturating_add(1);
+        let later = Due { recipient, attempts, last: Some(why.clone()), warned: *warned };
+        lent.later().insert(recipient, later);
+        waiting.push((*due, recipient));
+    }
+    waiting
 }
 
 /// Ends a job that is not ours any more: the message was removed, is held, or another worker has it.
@@ -69,12 +88,13 @@ pub(super) async fn let_go<S: Spool, D>(office: &Office<S, D>, lent: &Lent) {
 /// Tells that a message has left the queue, if it has.
 async fn tell_end<S: Spool, D>(office: &Office<S, D>, lent: &Lent) {
     // The spool is asked only where it is likely: one that waits would have to be read from the disk for that.
-    if lent.waits.load(Ordering::Acquire) {
+    let plain = lent.is_plain();
+    if plain && lent.waits.load(Ordering::Acquire) {
         return;
     }
     let id = lent.claim.id;
     // Nobody waits; where all recipients were ours, nobody else can.
-    if lent.is_whole() || matches!(office.spool.entry(id).await, Ok(None)) {
+    if plain || matches!(office.spool.entry(id).await, Ok(None)) {
         let delay = office.now().elapsed_since(lent.claim.envelope.received).as_secs_f64();
         office.events.emit(None, Some(id), What::Finished { delay });
     }
@@ -109,14 +129,9 @@ fn judge<S: Spool, D>(
         }
         Fate::InDoubt(reply, cause) => {
             let facts = facts(office, lent, result, (at, Answer::Lost));
-            waiting(office, lent, result, (reply.as_ref(), &doubtful(result, cause), facts, rules))
+            waiting(office, lent, result, (reply.as_ref(), cause, facts, rules))
         }
     }
-}
-
-/// The cause as events and reports tell it, where the answer was lost.
-fn doubtful(result: &Result, cause: &str) -> String {
-    Doubt::at(&result.next_hop).why(cause)
 }
 
 /// Which host may have the message after this attempt, if one may.
@@ -128,12 +143,17 @@ fn doubt(lent: &Lent, result: &Result) -> Option<Doubt> {
     }
 }
 
+/// The cause as events tell it.
+fn doubtful(result: &Result, cause: &str) -> String {
+    match result.fate {
+        Fate::InDoubt(..) => Doubt::at(&result.next_hop).why(cause),
+        Fate::Delivered(..) | Fate::Failed(..) | Fate::Waits(..) => cause.to_owned(),
+    }
+}
+
 /// What the spool keeps of why a recipient waits: it goes on telling of a doubt.
 fn kept(lent: &Lent, result: &Result, cause: &str) -> Box<str> {
-    match (&result.fate, lent.doubt(result.number)) {
-        (Fate::Waits(..), Some(doubt)) => doubt.why(cause).into(),
-        _other => cause.into(),
-    }
+    doubt(lent, result).map_or_else(|| cause.into(), |doubt| doubt.why(cause).into())
 }
 
 /// The same for a recipient that was not reached.
@@ -159,7 +179,7 @@ fn waiting<S: Spool, D>(
             tell(What::Deferred {
                 recipient: shown(&recipient.path),
                 next_hop: result.next_hop.clone(),
-                cause: quoted(cause),
+                cause: quoted(doubtful(result, cause)),
                 attempts: facts.attempts,
                 due,
             });
@@ -261,8 +281,7 @@ fn postponed(lent: &Lent, results: &[Result], (rules, at): (&Rules, Timestamp)) 
     let outcome = |result: &Result| match result.fate {
         Fate::Delivered(..) => Outcome::Delivered,
         Fate::Failed(..) | Fate::Waits(..) | Fate::InDoubt(..) => {
-            let why = "its report could not be stored";
-            let why = doubt(lent, result).map_or_else(|| why.into(), |doubt| doubt.why(why).into());
+            let why = kept(lent, result, "its report could not be stored");
             Outcome::Again { due: at.after(wait), why, warned: warned(lent, result.number) }
         }
     };

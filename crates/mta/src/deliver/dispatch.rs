@@ -1,7 +1,7 @@
 //! Claiming what is due, and bringing it to its sites.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use gatepost_directory::Directory;
@@ -18,6 +18,7 @@ use super::site::{Site, Target};
 use super::sort::{Course, Goal, Sorted, sort};
 use super::{Depot, LEASE, MOST_LENT};
 use crate::event::What;
+use crate::lifetime::Phase;
 
 /// Most messages claimed in one call. What has just come waits for no more than this.
 const CLAIM: usize = 128;
@@ -50,6 +51,7 @@ impl<S: Spool, D: Directory> Depot<S, D> {
         if Instant::now() >= round.next {
             self.look_after(round).await;
         }
+        self.take_again();
         match self.claims().await {
             Ok(claims) if claims.is_empty() => self.wait(round.next).await,
             Ok(claims) => {
@@ -90,7 +92,11 @@ impl<S: Spool, D: Directory> Depot<S, D> {
 
     fn come_in(&self) -> Vec<Ticket> {
         let mut tickets = self.sites.come_in(CLAIM);
-        tickets.extend(self.names.come_in(CLAIM));
+        let named = self.names.come_in(CLAIM);
+        if named.len() == CLAIM {
+            self.bell.notify_one();
+        }
+        tickets.extend(named);
         tickets.extend(self.room.come_in(CLAIM));
         tickets
     }
@@ -98,7 +104,7 @@ impl<S: Spool, D: Directory> Depot<S, D> {
     /// Waits until something may be due, or there is room for what was put aside.
     async fn wait(&self, at_most: Instant) {
         let spool = &self.office.spool;
-        let due = spool.next_due().await.ok().flatten();
+        let due = spool.next_due().await.ok().flatten().into_iter().chain(self.agenda.next_due()).min();
         let until_due =
             due.map_or(ROUND, |due| due.elapsed_since(self.office.now()).max(Duration::from_millis(1)));
         let patience = until_due.min(at_most.saturating_duration_since(Instant::now()));
@@ -133,8 +139,23 @@ impl<S: Spool, D: Directory> Depot<S, D> {
             return None;
         }
         let without_attempt = usize::from(courses.is_empty() || !results.is_empty());
-        let open = AtomicUsize::new(courses.len() + without_attempt);
-        let lent = Arc::new(Lent { claim, open, waits: AtomicBool::new(false), seat });
+        let lent = Arc::new(Lent {
+            claim,
+            open: AtomicUsize::new(courses.len() + without_attempt),
+            waits: AtomicBool::new(false),
+            later: Mutex::default(),
+            agenda: self.agenda.clone(),
+            seat,
+        });
+        self.hand_out(&lent, courses);
+        let weak = Arc::downgrade(&lent);
+        if without_attempt > 0 {
+            ended.push((lent, results));
+        }
+        Some(weak)
+    }
+
+    fn hand_out(self: &Arc<Self>, lent: &Arc<Lent>, courses: Vec<(Course, Vec<Addressee>)>) {
         for (Course { goal, doubt }, recipients) in courses {
             let job = Job { lent: lent.clone(), recipients, doubt };
             match goal {
@@ -144,11 +165,29 @@ impl<S: Spool, D: Directory> Depot<S, D> {
                 }
             }
         }
-        let weak = Arc::downgrade(&lent);
-        if without_attempt > 0 {
-            ended.push((lent, results));
+    }
+
+    /// Hands out recipients once more whose message is still lent to us for others' sake.
+    fn take_again(self: &Arc<Self>) {
+        let mut ended = Ended::new();
+        for _ in 0..CLAIM {
+            let Some((lent, recipient)) = self.agenda.next(self.office.now()) else { break };
+            let current = self.office.current.load_full();
+            let mut claim = lent.claim.clone();
+            claim.due = lent.due(recipient).into_iter().collect();
+            let mut sorted = sort(&claim, current.rules(), &self.names);
+            self.leave_alone(&mut sorted);
+            let Sorted { courses, ended: results } = sorted;
+            // Where the last job has just ended, the spool has it again.
+            if !lent.open_more(courses.len() + usize::from(!results.is_empty())) {
+                continue;
+            }
+            self.hand_out(&lent, courses);
+            if !results.is_empty() {
+                ended.push((lent, results));
+            }
         }
-        Some(weak)
+        self.end(ended);
     }
 
     /// Puts a message aside if there is no room for it wherever it goes; says whether.
@@ -182,12 +221,17 @@ impl<S: Spool, D: Directory> Depot<S, D> {
     fn ask(self: &Arc<Self>, question: Option<Question>) {
         let Some(first) = question else { return };
         let depot = self.clone();
+        let mut life = self.office.life.clone();
         self.office.deliveries.spawn(self.office.life.clone(), async move {
             let mut question = Some(first);
             while let Some(asked) = question {
                 let current = depot.office.current.load_full();
                 let domain = asked.domain.clone();
-                let told = answer(&domain, &current).await;
+                let told = tokio::select! {
+                    biased;
+                    () = life.reached(Phase::Draining) => return,
+                    told = answer(&domain, &current) => told,
+                };
                 let meant = told.0.clone();
                 let (jobs, next) = depot.names.answered(asked, told);
                 depot.bell.notify_one();

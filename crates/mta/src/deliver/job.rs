@@ -1,12 +1,14 @@
 //! One message for one site, and what came of it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gatepost_mail::{Mailbox, Recipient, Reply};
 use gatepost_policy::notice::Happened;
 use gatepost_spool::{Claim, Due};
 
+use super::agenda::Agenda;
 use super::doubt::Doubt;
 use super::fair::Whose;
 use super::room::Seat;
@@ -18,6 +20,9 @@ pub(super) struct Lent {
     pub(super) open: AtomicUsize,
     /// Whether one of its recipients is to be tried again.
     pub(super) waits: AtomicBool,
+    /// What came of recipients since, of those that wait while others are with their sites.
+    pub(super) later: Mutex<BTreeMap<u32, Due>>,
+    pub(super) agenda: Agenda,
     /// Its place in the room for lent messages; given back when the last job ends.
     #[expect(dead_code, reason = "held, not read: dropping it gives the place back")]
     pub(super) seat: Seat,
@@ -29,21 +34,34 @@ impl Lent {
         self.claim.envelope.recipients.get(number as usize)
     }
 
-    /// What the spool knows of this recipient.
-    pub(super) fn due(&self, number: u32) -> Option<&Due> {
+    /// What is known of this recipient: what the spool says, or what came of it since.
+    pub(super) fn due(&self, number: u32) -> Option<Due> {
+        if let Some(later) = self.later().get(&number) {
+            return Some(later.clone());
+        }
         // They come in order.
         let at = self.claim.due.binary_search_by_key(&number, |due| due.recipient).ok()?;
-        self.claim.due.get(at)
+        self.claim.due.get(at).cloned()
+    }
+
+    pub(super) fn later(&self) -> MutexGuard<'_, BTreeMap<u32, Due>> {
+        self.later.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Which host may have the message for this recipient, if one may.
     pub(super) fn doubt(&self, number: u32) -> Option<Doubt> {
-        doubt(self.due(number)?)
+        doubt(&self.due(number)?)
     }
 
-    /// Whether all of its recipients are lent to us.
-    pub(super) fn is_whole(&self) -> bool {
-        self.claim.due.len() == self.claim.envelope.recipients.len()
+    /// Opens so many more jobs, unless the last one has ended.
+    pub(super) fn open_more(&self, jobs: usize) -> bool {
+        let more = |open: usize| (open > 0).then_some(open + jobs);
+        self.open.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok()
+    }
+
+    /// Whether all of its recipients are lent to us, and none was tried twice.
+    pub(super) fn is_plain(&self) -> bool {
+        self.claim.due.len() == self.claim.envelope.recipients.len() && self.later().is_empty()
     }
 }
 

@@ -135,6 +135,7 @@ impl Names {
     /// At most so many of those that were put aside and whose domains have been answered about.
     pub(super) fn come_in(&self, most: usize) -> Vec<Ticket> {
         let mut inside = self.inside();
+        forget_ended(&mut inside.aside);
         let some = inside.aside.len().min(most);
         inside.aside.drain(..some).filter_map(|aside| aside.valid()).collect()
     }

@@ -95,6 +95,9 @@ impl Room {
             };
             tickets.extend(aside.valid());
         }
+        if tickets.len() == most {
+            self.bell.notify_one();
+        }
         tickets
     }
 

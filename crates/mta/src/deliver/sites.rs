@@ -209,6 +209,7 @@ impl Sites {
         for _ in 0..inside.hungry.len() {
             let Some(site) = inside.hungry.pop_front() else { break };
             let Some(queue) = inside.sites.get_mut(&site) else { continue };
+            forget_ended(&mut queue.aside);
             let appetite = queue.appetite();
             let some = appetite.min(most - tickets.len()).min(queue.aside.len());
             tickets.extend(queue.aside.drain(..some).filter_map(|aside| aside.valid()));
@@ -221,6 +222,9 @@ impl Sites {
             if tickets.len() == most {
                 break;
             }
+        }
+        if !inside.hungry.is_empty() {
+            self.bells.dispatcher.notify_one();
         }
         tickets
     }

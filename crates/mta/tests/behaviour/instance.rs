@@ -25,7 +25,7 @@ use gatepost_policy::rules::{
     RecipientRule, RepeatRule, Service, TlsRule,
 };
 use gatepost_sasl::{Mechanism, NtlmVersions, OauthHelp, Secret};
-use gatepost_spool::{Draft, Embedded as Queue, EmbeddedSettings as QueueSettings, Spool};
+use gatepost_spool::{Draft, Embedded as Queue, EmbeddedSettings as QueueSettings, Spool, Stats};
 use gatepost_testworld::authority::Authority;
 use gatepost_testworld::exchanger::{Exchanger, Message};
 use gatepost_testworld::patience::{PATIENCE, until};
@@ -257,6 +257,13 @@ impl<D: Directory> Instance<D> {
         let entry = || tokio::task::block_in_place(|| runtime.block_on(self.queue.entry(id))).unwrap();
         let is_back = || Ok(entry().is_some_and(|entry| entry.leased.is_none()).then_some(()));
         until("the worker to give the message back", PATIENCE, is_back).await.unwrap();
+    }
+
+    /// Waits until the queue is so.
+    pub(crate) async fn await_stats(&self, what: &str, enough: impl Fn(&Stats) -> bool) {
+        let runtime = tokio::runtime::Handle::current();
+        let stats = || tokio::task::block_in_place(|| runtime.block_on(self.queue.stats()));
+        until(what, PATIENCE, || Ok(enough(&stats()).then_some(()))).await.unwrap();
     }
 
     /// Where a listener listens.

@@ -2,6 +2,7 @@
 // Tells the lints that helpers beside the tests may panic like the tests themselves.
 #![cfg(test)]
 
+mod backlog;
 mod channel;
 mod conversion;
 mod destinations;

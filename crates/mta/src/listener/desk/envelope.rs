@@ -100,7 +100,7 @@ impl<S: Spool, D: Directory> Desk<S, D> {
             let reply = words(&verdict);
             let sender = self.transaction.as_ref().map(|open| open.sender.path.to_string());
             self.tell(What::RecipientRefused {
-                sender: quoted(&sender.unwrap_or_default()),
+                sender: quoted(sender.unwrap_or_default()),
                 recipient: shown,
                 client: self.visit.client.ip(),
                 rule: verdict.rule.as_str(),

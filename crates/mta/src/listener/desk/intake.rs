@@ -237,7 +237,7 @@ impl<S: Spool, D: Directory> Desk<S, D> {
         let reply = words(verdict);
         let sender = self.transaction.as_ref().map(|open| open.sender.path.to_string());
         self.tell(What::ContentRefused {
-            sender: quoted(&sender.unwrap_or_default()),
+            sender: quoted(sender.unwrap_or_default()),
             rule: verdict.rule.as_str(),
             because: quoted(&*verdict.because),
             reply: reply.to_string(),
