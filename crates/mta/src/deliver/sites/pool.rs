@@ -6,7 +6,8 @@ use crate::deliver::fair::{Share, Turns, Whose};
 use crate::deliver::site::Site;
 
 /// Most workers that try to reach somebody: each takes a connection that is being made, for as long as a time-out
-/// lasts. No principal has more of them than are free, so that thousands of dead sites of one hold up nobody else.
+/// lasts, and 20 KiB. No principal has more of them than are free, so that thousands of dead sites of one hold up
+/// nobody else.
 const MOST_REACHING: usize = 3000;
 /// Most workers of sites that somebody has reached. Those that reach somebody just now come on top.
 const MOST_TALKING: usize = 1000;
