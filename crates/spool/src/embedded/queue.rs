@@ -102,9 +102,12 @@ struct Inside {
     /// How many of them did not come while they were waited for: whoever stalls in the middle of a message holds up
     /// nobody twice.
     stalled: usize,
-    /// Urgent jobs of the last time: as many are likely to come again, since most clients send one message behind
-    /// the other.
+    /// How many urgent jobs are waited for: as many as the last time, since most clients send one message behind the
+    /// other; now and then twice as many, since those who took turns until now may come together.
     usual: usize,
+    /// Turns until more than the last time are waited for.
+    trial: u32,
+    gathering: Gathering,
     committer: Committer,
     closed: bool,
 }
@@ -120,6 +123,16 @@ enum Committer {
     Gathers,
 }
 
+/// How the last wait for more ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Gathering {
+    /// All came that were waited for.
+    #[default]
+    Complete,
+    /// Time was up.
+    Cut,
+}
+
 /// Beyond this many jobs, whoever adds one waits until it is done.
 const LONG: usize = 16_384;
 /// How long the committer waits for the next of the drafts that are about to be committed, so that they share its
@@ -130,6 +143,8 @@ const GATHER: Duration = Duration::from_millis(1);
 const GATHERINGS: usize = 4;
 /// With this many jobs there is nothing to gain from more.
 const ENOUGH: usize = 256;
+/// Turns between two trials to gather more, after one that was waited for in vain.
+const BETWEEN_TRIALS: u32 = 32;
 
 /// What a wait for jobs came to.
 #[derive(Debug)]
@@ -161,14 +176,27 @@ impl Inside {
 
     /// No more is waited for.
     const fn gathered(&mut self) {
+        self.gathering = if self.is_ready() { Gathering::Complete } else { Gathering::Cut };
         if self.urgent > 0 {
             self.stalled = self.drafts;
         }
     }
 
+    /// How many to wait for the next time.
+    const fn learn(&mut self) {
+        self.usual = self.urgent;
+        match self.gathering {
+            Gathering::Cut => self.trial = BETWEEN_TRIALS,
+            Gathering::Complete if self.trial > 0 => self.trial -= 1,
+            // Whoever is alone never waits.
+            Gathering::Complete if self.urgent > 1 => self.usual = self.urgent * 2,
+            Gathering::Complete => {}
+        }
+    }
+
     fn take(&mut self) -> Vec<Job> {
         if self.urgent > 0 {
-            self.usual = self.urgent;
+            self.learn();
         }
         self.urgent = 0;
         std::mem::take(&mut self.jobs)
@@ -337,9 +365,40 @@ mod tests {
         inside.take();
         inside.commit();
         assert!(!inside.is_ready());
+        inside.gathered();
         inside.take();
         inside.commit();
         assert!(inside.is_ready(), "last time one was all that came");
+    }
+
+    #[test]
+    fn who_takes_turns_comes_together() {
+        // Two crowds of four, each sending when the other is answered.
+        let mut inside = Inside::default();
+        for _ in 0..4 {
+            inside.add(Job::sync());
+        }
+        inside.gathered();
+        inside.take();
+        for _ in 0..4 {
+            inside.add(Job::sync());
+        }
+        assert!(!inside.is_ready(), "the other four are on their way");
+        for _ in 0..4 {
+            inside.add(Job::sync());
+        }
+        assert!(inside.is_ready());
+        inside.gathered();
+        assert_eq!(inside.take().len(), 8);
+        // There are no sixteen: that is tried once, and then not for a while.
+        for turn in 0..BETWEEN_TRIALS {
+            for _ in 0..8 {
+                inside.add(Job::sync());
+            }
+            assert_eq!(inside.is_ready(), turn > 0, "{turn}");
+            inside.gathered();
+            inside.take();
+        }
     }
 
     #[test]
