@@ -17,6 +17,7 @@ mod pace;
 mod remote;
 mod report;
 mod room;
+pub mod rouse;
 mod site;
 mod sites;
 mod sort;
@@ -75,7 +76,7 @@ pub(crate) async fn run<S: Spool, D: Directory>(office: Arc<Office<S, D>>) {
     let depot = Arc::new(Depot {
         office: office.clone(),
         names: Names::default(),
-        sites: Sites::new(bell.clone()),
+        sites: Sites::new(bell.clone(), office.rouse.clone()),
         room: Room::of(MOST_LENT, bell.clone()),
         agenda: Agenda::new(bell.clone()),
         bell,

@@ -8,6 +8,7 @@ use gatepost_directory::GssClient;
 use gatepost_mail::Timestamp;
 use gatepost_policy::Rules;
 
+use crate::deliver::rouse::Rouse;
 use crate::deliver::token::Tokens;
 use crate::event::Events;
 use crate::ids::SessionIds;
@@ -69,6 +70,8 @@ pub struct Office<S, D> {
     pub quotas: Quotas,
     /// Hand-ins whose 250 may have been lost.
     pub repeats: Repeats,
+    /// Ends the rests of sites.
+    pub rouse: Rouse,
     /// Who is connected.
     pub places: Places,
     /// Names for sessions.

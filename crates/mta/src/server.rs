@@ -11,6 +11,7 @@ use gatepost_fetch::{Fetcher, FetcherError, Patience};
 use gatepost_spool::Spool;
 
 use crate::deliver;
+use crate::deliver::rouse::Rouse;
 use crate::deliver::token::Tokens;
 use crate::event::{Events, What};
 use crate::ids::SessionIds;
@@ -86,6 +87,7 @@ impl<S: Spool, D: Directory> Server<S, D> {
             events: parts.events,
             guard: listener::guard::Guard::default(),
             quotas: listener::quota::Quotas::default(),
+            rouse: Rouse::default(),
             repeats: Repeats::new(&parts.outside),
             places: listener::places::Places::default(),
             ids: SessionIds::default(),
@@ -112,6 +114,12 @@ impl<S: Spool, D: Directory> Server<S, D> {
     #[must_use]
     pub fn repeats(&self) -> Repeats {
         self.office.repeats.clone()
+    }
+
+    /// What an operator calls who wants mail tried now.
+    #[must_use]
+    pub fn rouse(&self) -> Rouse {
+        self.office.rouse.clone()
     }
 
     /// Goes on with new settings; certificates are read again. Sessions that are open keep what they began with.

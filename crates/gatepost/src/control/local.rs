@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use gatepost_mail::SpoolId;
+use gatepost_mta::deliver::rouse::Rouse;
 use gatepost_mta::listener::repeats::Repeats;
 use gatepost_mta::{Events, What};
 use gatepost_spool::{Entry, Held, Spool, SpoolError};
@@ -14,20 +15,21 @@ use super::{Action, ControlError, Message, MessageState, PAGE, Queue, Recipient,
 pub struct Local<S> {
     spool: Arc<S>,
     events: Events,
-    repeats: Option<Repeats>,
+    server: Option<(Repeats, Rouse)>,
 }
 
 impl<S> Local<S> {
     /// The queue in this spool.
     #[must_use]
     pub const fn new(spool: Arc<S>, events: Events) -> Self {
-        Self { spool, events, repeats: None }
+        Self { spool, events, server: None }
     }
 
-    /// The same beside a server, which is to take a removed message for a new one when it is handed in again.
+    /// The same beside a server, which is to take a removed message for a new one when it is handed in again, and to
+    /// let no site rest when a message is to be tried.
     #[must_use]
-    pub fn beside(self, repeats: Repeats) -> Self {
-        Self { repeats: Some(repeats), ..self }
+    pub fn beside(self, repeats: Repeats, rouse: Rouse) -> Self {
+        Self { server: Some((repeats, rouse)), ..self }
     }
 
     /// The spool.
@@ -55,12 +57,17 @@ impl<S: Spool> Queue for Local<S> {
 
     async fn change(&self, action: Action, id: SpoolId, by: &str) -> Result<(), ControlError> {
         match action {
-            Action::Retry => self.spool.retry(id, gatepost_mta::event::now()).await?,
+            Action::Retry => {
+                if let Some((_, rouse)) = &self.server {
+                    rouse.call();
+                }
+                self.spool.retry(id, gatepost_mta::event::now()).await?;
+            }
             Action::Hold => self.spool.hold(id).await?,
             Action::Release => self.spool.release(id).await?,
             Action::Remove => {
                 self.spool.remove(id).await?;
-                if let Some(repeats) = &self.repeats {
+                if let Some((repeats, _)) = &self.server {
                     repeats.forget(id);
                 }
             }

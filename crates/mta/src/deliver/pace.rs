@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::connect::NoLine;
+use super::rouse::Calls;
 use super::site::Target;
 
 /// Fewest workers of a site that somebody has reached.
@@ -51,6 +52,8 @@ enum Standing {
 #[derive(Debug)]
 struct Rest {
     until: Instant,
+    /// It ends with the next one.
+    calls: Calls,
     why: Arc<NoLine>,
 }
 
@@ -116,16 +119,17 @@ impl Pace {
     }
 
     /// The site is given up. `rest` says how long it rests after so many times.
-    pub(super) fn give_up(&mut self, why: Arc<NoLine>, rest: impl FnOnce(u32) -> Duration) {
+    pub(super) fn give_up(&mut self, (why, calls): (Arc<NoLine>, Calls), rest: impl FnOnce(u32) -> Duration) {
         self.standing = Standing::Down;
         self.in_vain = 0;
         self.failures = self.failures.saturating_add(1);
-        self.rest = Some(Rest { until: Instant::now() + rest(self.failures), why });
+        self.rest = Some(Rest { until: Instant::now() + rest(self.failures), calls, why });
     }
 
     /// Why the site is left alone, if it is.
-    pub(super) fn rests(&self) -> Option<Arc<NoLine>> {
-        let rest = self.rest.as_ref().filter(|rest| Instant::now() < rest.until)?;
+    pub(super) fn rests(&self, calls: Calls) -> Option<Arc<NoLine>> {
+        let goes_on = |rest: &&Rest| rest.calls == calls && Instant::now() < rest.until;
+        let rest = self.rest.as_ref().filter(goes_on)?;
         Some(rest.why.clone())
     }
 }
@@ -137,6 +141,7 @@ const SAME: Duration = Duration::from_secs(1);
 mod tests {
     use std::net::Ipv4Addr;
 
+    use super::super::rouse::Rouse;
     use super::*;
 
     fn pace() -> Pace {
@@ -181,21 +186,27 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_site_that_is_down_rests_and_is_tried_by_one() {
         let mut pace = pace();
-        let why = || Arc::new(NoLine::for_now("mx.there.example", "silent"));
+        let rouse = Rouse::default();
+        let why = || (Arc::new(NoLine::for_now("mx.there.example", "silent")), rouse.calls());
         let rest = |failures| Duration::from_secs(10) * failures;
         pace.give_up(why(), rest);
-        assert!(pace.rests().is_some());
+        assert!(pace.rests(rouse.calls()).is_some());
         tokio::time::advance(Duration::from_secs(10)).await;
-        assert!(pace.rests().is_none());
+        assert!(pace.rests(rouse.calls()).is_none());
         assert_eq!(pace.most(UNPROVEN), 1);
         pace.give_up(why(), rest);
         tokio::time::advance(Duration::from_secs(19)).await;
-        assert!(pace.rests().is_some(), "longer each time");
+        assert!(pace.rests(rouse.calls()).is_some(), "longer each time");
         pace.reached();
-        assert!(pace.rests().is_none());
+        assert!(pace.rests(rouse.calls()).is_none());
         assert_eq!(pace.most(UNPROVEN), START);
         pace.give_up(why(), rest);
         tokio::time::advance(Duration::from_secs(10)).await;
-        assert!(pace.rests().is_none(), "and short again once somebody was reached");
+        assert!(pace.rests(rouse.calls()).is_none(), "and short again once somebody was reached");
+        pace.give_up(why(), rest);
+        rouse.call();
+        assert!(pace.rests(rouse.calls()).is_none(), "an operator wants it tried");
+        pace.give_up(why(), rest);
+        assert!(pace.rests(rouse.calls()).is_some(), "that was for once");
     }
 }

@@ -19,6 +19,7 @@ use super::fair::{Turns, Whose};
 use super::job::Job;
 use super::pace::{Pace, UNPROVEN};
 use super::room::{Aside, forget_ended};
+use super::rouse::{Calls, Rouse};
 use super::site::{Site, Target};
 
 /// How long a worker without work keeps its connection open.
@@ -31,6 +32,7 @@ const MOST_REMEMBERED: usize = 10_000;
 pub(super) struct Sites {
     inside: Arc<Mutex<Inside>>,
     bells: Arc<Bells>,
+    rouse: Rouse,
 }
 
 /// Rung when there is something to do.
@@ -99,8 +101,8 @@ impl Queue {
 
     /// How many of those that were put aside may come. At a site that rests nothing waits for workers: all are told
     /// so.
-    fn appetite(&self) -> usize {
-        match self.pace.rests() {
+    fn appetite(&self, calls: Calls) -> usize {
+        match self.pace.rests(calls) {
             Some(_) => usize::MAX,
             None => self.limit.saturating_sub(self.jobs.len()),
         }
@@ -136,9 +138,9 @@ enum Standing {
 
 impl Sites {
     /// No sites; whoever dispatches listens to the bell.
-    pub(super) fn new(dispatcher: Arc<Notify>) -> Self {
+    pub(super) fn new(dispatcher: Arc<Notify>, rouse: Rouse) -> Self {
         let bells = Bells { employer: Notify::new(), dispatcher };
-        Self { inside: Arc::default(), bells: Arc::new(bells) }
+        Self { inside: Arc::default(), bells: Arc::new(bells), rouse }
     }
 
     /// Puts a job into its site's queue. If it needs another worker, here is its place.
@@ -182,7 +184,8 @@ impl Sites {
 
     /// Why a site is left alone, if it is.
     pub(super) fn rests(&self, site: &Site) -> Option<Arc<NoLine>> {
-        self.lock().sites.get(site).and_then(|queue| queue.pace.rests())
+        let calls = self.rouse.calls();
+        self.lock().sites.get(site).and_then(|queue| queue.pace.rests(calls))
     }
 
     /// Puts a message aside if all its sites have as many jobs as are `left` for its principal; says whether.
@@ -210,7 +213,7 @@ impl Sites {
             let Some(site) = inside.hungry.pop_front() else { break };
             let Some(queue) = inside.sites.get_mut(&site) else { continue };
             forget_ended(&mut queue.aside);
-            let appetite = queue.appetite();
+            let appetite = queue.appetite(self.rouse.calls());
             let some = appetite.min(most - tickets.len()).min(queue.aside.len());
             tickets.extend(queue.aside.drain(..some).filter_map(|aside| aside.valid()));
             queue.hungry = !queue.aside.is_empty() && appetite > 0;
@@ -368,7 +371,7 @@ impl Place {
             if queue.pace.reached_nobody() >= UNPROVEN || !others_at_work {
                 fail.extend(std::iter::from_fn(|| queue.jobs.next()).map(|(_, job)| job));
                 if why.lasting == Lasting::ForNow {
-                    queue.pace.give_up(Arc::new(why.clone()), rest);
+                    queue.pace.give_up((Arc::new(why.clone()), sites.rouse.calls()), rest);
                 }
                 sites.has_shrunk(&mut inside, &self.site);
             }

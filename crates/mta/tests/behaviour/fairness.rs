@@ -150,6 +150,11 @@ async fn a_site_that_rests_is_not_tried_for_what_comes_meanwhile() {
     assert_eq!(down.memory().connections.len(), tried);
     world.exchanger("mx.there.example").unwrap().await_messages(20).await.unwrap();
     assert_eq!(instance.events("failed").len(), 0);
+    // An operator wants it tried now.
+    instance.server.rouse().call();
+    instance.hand_in(&mail(&["bob@down.example"])).await;
+    instance.await_events("deferred", 22).await;
+    assert!(down.memory().connections.len() > tried);
 }
 
 #[tokio::test(flavor = "multi_thread")]
