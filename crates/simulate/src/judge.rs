@@ -119,8 +119,7 @@ impl Judge<'_> {
     /// Whether there was a cause to give a recipient up.
     fn may_fail(&self, sender: &str, recipient: &str) -> bool {
         let mut refusals = self.books.refusals.iter();
-        self.may_expire
-            || refusals.any(|refusal| refusal.sender == sender && refusal.recipient == recipient)
+        self.may_expire || refusals.any(|refusal| refusal.concerns(sender, recipient))
     }
 
     /// A second copy has a cause, and nothing was taken that was refused.

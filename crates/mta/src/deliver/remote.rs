@@ -72,7 +72,7 @@ pub(super) async fn deliver<S: Spool, D>(
     }
 }
 
-/// Writes deliveries down before another host is tried: that may take minutes, and a crash must not repeat them.
+/// Writes deliveries down before another transaction or host: that may take minutes, and a crash must not repeat them.
 async fn write_down<S: Spool, D>(office: &Office<S, D>, job: &Job, results: &[Result]) {
     let delivered = results.iter().filter(|result| matches!(result.fate, Fate::Delivered(..)));
     let settled: Vec<Settled> =
@@ -133,6 +133,9 @@ impl Open {
             self.transactions += 1;
             let attempt = Attempt { job, recipients: &recipients, used, arrives: self.arrives };
             let verdict = transact(office, line, &attempt).await;
+            if verdict.left.iter().any(|left| left.why == Why::NoRoom) {
+                write_down(office, job, &verdict.settled).await;
+            }
             sent.settled.extend(verdict.settled);
             sent.line = verdict.line;
             recipients = Vec::new();

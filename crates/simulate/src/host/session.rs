@@ -112,8 +112,7 @@ impl<'a> Session<'a> {
             }
             Some(Trouble::Later) => wire.say(b"451 4.3.0 not now\r\n").await?,
             Some(Trouble::Never) => {
-                let known: Vec<String> = self.recipients.clone();
-                known.iter().for_each(|recipient| self.refuse(recipient));
+                self.refuse_all();
                 wire.say(b"554 5.7.1 never\r\n").await?;
             }
             Some(Trouble::Closing) => {
@@ -121,7 +120,11 @@ impl<'a> Session<'a> {
                 wire.close().await;
                 return Err(Lost);
             }
-            Some(Trouble::Hangs) => sleep(self.chance.seconds(1, 200)).await,
+            Some(Trouble::Hangs) => {
+                sleep(self.chance.seconds(1, 200)).await;
+                wire.say(reply.as_bytes()).await?;
+                return Ok(true);
+            }
             Some(Trouble::HangsUp) => return Err(Lost),
         }
         Ok(false)
@@ -143,9 +146,9 @@ impl<'a> Session<'a> {
 
     async fn mail(&mut self, wire: &mut Wire, line: &str) -> Result<(), Lost> {
         self.reset();
-        let sender = path(line);
-        if self.says(wire, "250 ok\r\n").await? {
-            self.sender = Some(sender);
+        self.sender = Some(path(line));
+        if !self.says(wire, "250 ok\r\n").await? {
+            self.sender = None;
         }
         Ok(())
     }
@@ -173,9 +176,17 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Whoever is named by now; nobody yet means all.
+    fn refuse_all(&self) {
+        if self.recipients.is_empty() {
+            return self.refuse(&format!("@{}", self.host.domain));
+        }
+        self.recipients.iter().for_each(|recipient| self.refuse(recipient));
+    }
+
     fn refuse(&self, recipient: &str) {
-        let sender = self.sender.clone().unwrap_or_default();
-        let refusal = Refusal { at: self.stage.trace.elapsed(), sender, recipient: recipient.to_owned() };
+        let sender = self.sender.clone();
+        let refusal = Refusal { sender, recipient: recipient.to_owned() };
         self.stage.books().refusals.push(refusal);
     }
 
@@ -298,7 +309,7 @@ impl<'a> Session<'a> {
                 Arrived::Report(report) => {
                     places.push(Place::Report(books.reports.len()));
                     let (to, report) = (recipient.clone(), report.clone());
-                    books.reports.push(Reported { at, to, report, told: Mark::default() });
+                    books.reports.push(Reported { to, report, told: Mark::default() });
                 }
                 Arrived::Odd(why) => {
                     let what = format!("{} got something odd for {recipient}: {why}", self.host.name);
