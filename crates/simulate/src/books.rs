@@ -66,6 +66,7 @@ pub(crate) enum Answer {
 /// One copy for one recipient.
 #[derive(Debug)]
 pub(crate) struct Delivery {
+    /// When all of its content was there.
     pub(crate) at: Duration,
     pub(crate) host: &'static str,
     pub(crate) name: String,
@@ -92,6 +93,8 @@ pub(crate) struct Refusal {
     pub(crate) sender: Option<String>,
     /// A mailbox, or the end of all that are meant.
     pub(crate) recipient: String,
+    /// Whether, and when, the server has read it.
+    pub(crate) told: Mark,
 }
 
 impl Refusal {
