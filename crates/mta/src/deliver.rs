@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use gatepost_directory::Directory;
 use gatepost_mail::reply::table;
-use gatepost_mail::{Mailbox, Principal, Reply};
+use gatepost_mail::{Mailbox, Principal, Reply, Timestamp};
 use gatepost_policy::channel::plan;
 use gatepost_policy::route::{NextHop, addressee, next_hop, no_addressee};
 use gatepost_policy::rules::Destination;
@@ -73,7 +73,8 @@ pub(crate) async fn run<S: Spool, D: Directory>(office: Arc<Office<S, D>>) {
         room: Arc::new(Semaphore::new(MOST_LENT)),
     });
     let mut life = office.life.clone();
-    let mut round = Round { lent: Vec::new(), next: Instant::now() + ROUND };
+    let (next, at_latest) = (Instant::now() + ROUND, office.now().after(ROUND));
+    let mut round = Round { lent: Vec::new(), next, at_latest };
     loop {
         tokio::select! {
             biased;
@@ -87,13 +88,15 @@ pub(crate) async fn run<S: Spool, D: Directory>(office: Arc<Office<S, D>>) {
 struct Round {
     lent: Vec<Weak<Lent>>,
     next: Instant,
+    /// The same by the wall clock, by which leases end: one that is set forward must not end them under our hands.
+    at_latest: Timestamp,
 }
 
 impl<S: Spool, D: Directory> Depot<S, D> {
     /// Claims what is due and there is room for; waits if that is nothing. Dropped while it waits, nothing is
     /// lost: what was claimed and not sorted comes back when its lease ends.
     async fn turn(self: &Arc<Self>, round: &mut Round) {
-        if Instant::now() >= round.next {
+        if Instant::now() >= round.next || self.office.now() >= round.at_latest {
             self.look_after(round).await;
         }
         let most = self.room.available_permits().min(CLAIM);
@@ -138,7 +141,7 @@ impl<S: Spool, D: Directory> Depot<S, D> {
             // One that is settled by now is no loss.
             let _ = self.office.spool.extend(&lent.claim, self.office.now().after(LEASE)).await;
         }
-        round.next = Instant::now() + ROUND;
+        (round.next, round.at_latest) = (Instant::now() + ROUND, self.office.now().after(ROUND));
     }
 
     /// Sorts a message's due recipients by site and hands out the jobs.

@@ -67,7 +67,8 @@ fn stuck(queued: &Queued) -> Wrong {
         Arrived::Report(report) => Some(report.name.clone()),
         Arrived::Odd(_) => None,
     };
-    let what = format!("{} is stuck in the queue for {:?}, held: {:?}", queued.id, queued.waiting, queued.held);
+    let what =
+        format!("{} is stuck in the queue for {:?}, held: {:?}", queued.id, queued.waiting, queued.held);
     Wrong { letter, what }
 }
 
@@ -205,7 +206,8 @@ impl Judge<'_> {
         let mut refusals = self.books.refusals.iter().filter(|refusal| refusal.concerns(sender, recipient));
         let known = |refusal: &Refusal| refusal.told.read_at();
         let died = self.books.lives.iter().any(|life| life.end.is_some_and(|end| end != Ending::Drained));
-        refusals.any(|refusal| known(refusal).is_some_and(|read| self.forgotten(read))) || self.may_expire && died
+        refusals.any(|refusal| known(refusal).is_some_and(|read| self.forgotten(read)))
+            || self.may_expire && died
     }
 
     fn reports(&self) -> Vec<Wrong> {
@@ -229,9 +231,8 @@ impl Judge<'_> {
                     tell(format!("a report says that {failed} has failed, for no cause"));
                 }
                 let mut copies = self.books.deliveries.iter();
-                let both = copies.any(|copy| {
-                    copy.id == report.id && copy.recipient == *failed && !self.in_doubt(copy)
-                });
+                let both = copies
+                    .any(|copy| copy.id == report.id && copy.recipient == *failed && !self.in_doubt(copy));
                 if both && !self.was_in_two_minds(&sent.letter.sender, failed) {
                     tell(format!("{} was delivered to {failed} and reported as failed", report.id));
                 }

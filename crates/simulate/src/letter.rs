@@ -105,7 +105,8 @@ pub(crate) struct Report {
 pub(crate) fn read(sender: &str, content: &[u8]) -> Arrived {
     let text = String::from_utf8_lossy(content);
     if sender.is_empty() && text.contains("multipart/report") {
-        return report(&text).map_or_else(|| Arrived::Odd("a report about nothing".to_owned()), Arrived::Report);
+        return report(&text)
+            .map_or_else(|| Arrived::Odd("a report about nothing".to_owned()), Arrived::Report);
     }
     match (value(&text, "Message-ID: <", ">"), value(&text, "\r\n\tid ", ";")) {
         (Some(name), Some(id)) => {

@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use gatepost_simulate::{Bug, Counts, Report, run, tell};
 
-const USAGE: &str = "usage: gatepost-simulate [--seed N] [--runs M] [--threads T] [--bug NAME] [--tell] [--keep-going]
+const USAGE: &str =
+    "usage: gatepost-simulate [--seed N] [--runs M] [--threads T] [--bug NAME] [--tell] [--keep-going]
   --seed N      the first seed (default 1)
   --runs M      how many seeds, one behind the other (default 1000)
   --threads T   runs at the same time (default: as many as there are cores)
@@ -42,7 +43,10 @@ fn main() -> ExitCode {
     let failed = tally.failed.load(Ordering::Relaxed);
     let counts = *tally.counts.lock().unwrap_or_else(PoisonError::into_inner);
     let seconds = began.elapsed().as_secs_f64();
-    println!("{done} runs in {seconds:.1} s, {:.0} a second: {failed} failed; {counts:?}", done as f64 / seconds);
+    println!(
+        "{done} runs in {seconds:.1} s, {:.0} a second: {failed} failed; {counts:?}",
+        done as f64 / seconds
+    );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -94,7 +98,8 @@ fn take(wanted: &Wanted, tally: &Tally, report: &Report) {
 
 fn read(arguments: &[String]) -> Option<Wanted> {
     let threads = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
-    let mut wanted = Wanted { seed: 1, runs: 1000, threads, bug: Bug::None, tells: false, keeps_going: false };
+    let mut wanted =
+        Wanted { seed: 1, runs: 1000, threads, bug: Bug::None, tells: false, keeps_going: false };
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
         match word.as_str() {

@@ -65,7 +65,9 @@ pub(crate) const HOSTS: [Host; 6] = [
 /// What MX records a domain has.
 pub(crate) fn exchangers(domain: &Domain) -> MxAnswer {
     let records: Vec<MxRecord> = match domain.ascii() {
-        THERE => [("mx1.there.example", 10), ("mx2.there.example", 20)].into_iter().filter_map(record).collect(),
+        THERE => {
+            [("mx1.there.example", 10), ("mx2.there.example", 20)].into_iter().filter_map(record).collect()
+        }
         FAR => [("mx.far.example", 10)].into_iter().filter_map(record).collect(),
         PLAIN => return MxAnswer::NoRecords,
         _ => return MxAnswer::NoDomain,

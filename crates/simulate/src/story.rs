@@ -146,9 +146,9 @@ fn promised(books: &crate::books::Books, name: &str) -> Vec<String> {
     let Some(sent) = books.letters.get(name) else { return Vec::new() };
     let told = sent.tries.iter().filter_map(|attempt| match &attempt.answer {
         crate::books::Answer::Promised(text) => text.rsplit(' ').next().map(str::to_owned),
-        crate::books::Answer::Refused(_)
-        | crate::books::Answer::Unknown
-        | crate::books::Answer::Unsent => None,
+        crate::books::Answer::Refused(_) | crate::books::Answer::Unknown | crate::books::Answer::Unsent => {
+            None
+        }
     });
     told.collect()
 }

@@ -98,12 +98,7 @@ impl<'a> Session<'a> {
         self.wire.reply().await
     }
 
-    async fn step_by_step(
-        &mut self,
-        letter: &Letter,
-        way: Way,
-        progress: &mut Progress,
-    ) -> Result<(), Lost> {
+    async fn step_by_step(&mut self, letter: &Letter, way: Way, progress: &mut Progress) -> Result<(), Lost> {
         let (code, _) = self.ask(&mail(letter)).await?;
         if code != 250 {
             progress.answer = Answer::Refused(code);

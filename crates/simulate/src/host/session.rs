@@ -58,7 +58,16 @@ enum Final {
 
 impl<'a> Session<'a> {
     pub(super) const fn new(stage: &'a Stage, host: Host, (habits, chance): (Habits, Chance)) -> Self {
-        Self { stage, host, habits, chance, sender: None, recipients: Vec::new(), chunks: Vec::new(), complete: Duration::ZERO }
+        Self {
+            stage,
+            host,
+            habits,
+            chance,
+            sender: None,
+            recipients: Vec::new(),
+            chunks: Vec::new(),
+            complete: Duration::ZERO,
+        }
     }
 
     /// Serves to the end.
@@ -100,8 +109,14 @@ impl<'a> Session<'a> {
         if self.stage.is_calm() || !self.chance.percent(self.stage.plan.trouble) {
             return None;
         }
-        let troubles =
-            [Trouble::Later, Trouble::Later, Trouble::Never, Trouble::Closing, Trouble::Hangs, Trouble::HangsUp];
+        let troubles = [
+            Trouble::Later,
+            Trouble::Later,
+            Trouble::Never,
+            Trouble::Closing,
+            Trouble::Hangs,
+            Trouble::HangsUp,
+        ];
         self.chance.pick(&troubles).copied()
     }
 
