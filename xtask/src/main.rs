@@ -10,6 +10,7 @@ mod layers;
 mod packages;
 mod ready;
 mod repository;
+mod simulate;
 mod test;
 mod tidy;
 
@@ -81,6 +82,12 @@ const GROUPS: &[Group] = &[
                 arguments: "[TARGET] [SECONDS]",
                 does: "run one fuzz target, or each of them in turn (default 60 seconds)",
                 run: fuzz::run,
+            },
+            Command {
+                name: "simulate",
+                arguments: "[--seed N] [--runs M]",
+                does: "the server in worlds from seeds, where nothing may be lost (docs/simulation.md)",
+                run: simulate::run,
             },
         ],
     },

@@ -84,7 +84,7 @@ pub(crate) async fn run<S: Spool, D: Directory>(office: Arc<Office<S, D>>) {
     let employer = depot.clone();
     office.deliveries.spawn(office.life.clone(), async move { employer.fill_vacancies().await });
     let mut life = office.life.clone();
-    let mut round = Round::begin();
+    let mut round = Round::begin(office.now());
     loop {
         tokio::select! {
             biased;

@@ -45,7 +45,6 @@ pub(crate) struct Sent {
 /// One try to hand a message in.
 #[derive(Debug)]
 pub(crate) struct Try {
-    pub(crate) at: Duration,
     /// Those that the server took.
     pub(crate) taken: Vec<String>,
     pub(crate) answer: Answer,
@@ -67,6 +66,7 @@ pub(crate) enum Answer {
 /// One copy for one recipient.
 #[derive(Debug)]
 pub(crate) struct Delivery {
+    /// When all of its content was there.
     pub(crate) at: Duration,
     pub(crate) host: &'static str,
     pub(crate) name: String,
@@ -81,7 +81,6 @@ pub(crate) struct Delivery {
 /// A report that has arrived.
 #[derive(Debug)]
 pub(crate) struct Reported {
-    pub(crate) at: Duration,
     pub(crate) to: String,
     pub(crate) report: Report,
     pub(crate) told: Mark,
@@ -90,9 +89,19 @@ pub(crate) struct Reported {
 /// A host has refused somebody for good.
 #[derive(Debug)]
 pub(crate) struct Refusal {
-    pub(crate) at: Duration,
-    pub(crate) sender: String,
+    /// Mail of this sender; of anybody without one.
+    pub(crate) sender: Option<String>,
+    /// A mailbox, or the end of all that are meant.
     pub(crate) recipient: String,
+    /// Whether, and when, the server has read it.
+    pub(crate) told: Mark,
+}
+
+impl Refusal {
+    /// Whether it is about mail from and to these.
+    pub(crate) fn concerns(&self, sender: &str, recipient: &str) -> bool {
+        self.sender.as_ref().is_none_or(|refused| refused == sender) && recipient.ends_with(&self.recipient)
+    }
 }
 
 /// A message that is in the queue.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gatepost_spool::{Entry, RecipientState, Spool};
 
-use crate::books::{Answer, Books, Delivery, Ending, Queued, Sent, Wrong};
+use crate::books::{Answer, Books, Delivery, Ending, Queued, Refusal, Sent, Wrong};
 use crate::letter::{Arrived, read};
 use crate::queue::Queue;
 use crate::stage::Stage;
@@ -120,7 +120,7 @@ impl Judge<'_> {
     /// Whether there was a cause to give a recipient up.
     fn may_fail(&self, sender: &str, recipient: &str) -> bool {
         let mut refusals = self.books.refusals.iter();
-        self.may_expire || refusals.any(|refusal| refusal.sender == sender && refusal.recipient == recipient)
+        self.may_expire || refusals.any(|refusal| refusal.concerns(sender, recipient))
     }
 
     /// A second copy has a cause, and nothing was taken that was refused.
@@ -137,7 +137,8 @@ impl Judge<'_> {
         if ids.len() > most {
             wrongs.push(format!("it was taken {} times though {most} tries may have: {ids:?}", ids.len()));
         }
-        for ((id, recipient), copies) in copies {
+        for ((id, recipient), mut copies) in copies {
+            copies.sort_by_key(|copy| copy.at);
             let again = copies.iter().rev().skip(1).rev();
             let unexcused = again.filter(|copy| !self.in_doubt(copy));
             wrongs.extend(unexcused.map(|copy| {
@@ -199,6 +200,16 @@ impl Judge<'_> {
         None
     }
 
+    /// A report is on the disk before the failure that it is about, so that none is ever missing: a process that ends
+    /// between the two leaves both the report and the recipient, who is tried again.
+    fn was_in_two_minds(&self, sender: &str, recipient: &str) -> bool {
+        let mut refusals = self.books.refusals.iter().filter(|refusal| refusal.concerns(sender, recipient));
+        let known = |refusal: &Refusal| refusal.told.read_at();
+        let died = self.books.lives.iter().any(|life| life.end.is_some_and(|end| end != Ending::Drained));
+        refusals.any(|refusal| known(refusal).is_some_and(|read| self.forgotten(read)))
+            || self.may_expire && died
+    }
+
     fn reports(&self) -> Vec<Wrong> {
         let mut wrongs = Vec::new();
         let mut seen: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
@@ -222,7 +233,7 @@ impl Judge<'_> {
                 let mut copies = self.books.deliveries.iter();
                 let both = copies
                     .any(|copy| copy.id == report.id && copy.recipient == *failed && !self.in_doubt(copy));
-                if both {
+                if both && !self.was_in_two_minds(&sent.letter.sender, failed) {
                     tell(format!("{} was delivered to {failed} and reported as failed", report.id));
                 }
                 let owns = seen.entry((&report.id, failed)).or_default();

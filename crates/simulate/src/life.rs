@@ -14,7 +14,6 @@ pub(crate) struct Life {
     died: Notify,
     /// Doings on the network until it dies.
     left: AtomicU64,
-    done: AtomicU64,
     disk: Simulated,
     /// The disk's count of calls beyond which it is dead.
     cut: AtomicU64,
@@ -38,7 +37,6 @@ impl Life {
             dead: AtomicBool::new(false),
             died: Notify::new(),
             left: AtomicU64::new(u64::MAX),
-            done: AtomicU64::new(0),
             disk: disk.clone(),
             cut: AtomicU64::new(u64::MAX),
         })
@@ -61,7 +59,6 @@ impl Life {
         if self.is_dead() {
             return false;
         }
-        self.done.fetch_add(1, Ordering::Relaxed);
         let left = self.left.load(Ordering::Relaxed);
         if left == 0 {
             self.kill();
@@ -71,11 +68,6 @@ impl Life {
             self.left.store(left - 1, Ordering::Relaxed);
         }
         true
-    }
-
-    /// Doings on the network so far.
-    pub(crate) fn doings(&self) -> u64 {
-        self.done.load(Ordering::Relaxed)
     }
 
     /// Ends it now.

@@ -103,11 +103,6 @@ impl Network {
         }))
     }
 
-    /// Changes the weather for connections to come.
-    pub(crate) fn weather(&self, weather: Weather) {
-        self.state().weather = weather;
-    }
-
     /// Opens an address.
     pub(crate) fn listen(&self, address: SocketAddr, life: Option<Arc<Life>>) -> Arrivals {
         let (arrivals, queue) = mpsc::unbounded_channel();

@@ -117,6 +117,9 @@ fn story(stage: &Stage, lines: &[Line], about: Option<&str>) -> String {
         let ids = books.reports.iter().filter(|arrived| arrived.report.name == name);
         keys.extend(ids.map(|arrived| arrived.report.id.clone()));
         keys.extend(promised(&books, name));
+        let about = |line: &Line| keys.iter().any(|key| line.text.contains(&format!("about: \"{key}\"")));
+        let reports: Vec<String> = lines.iter().filter(|line| about(line)).filter_map(first_word).collect();
+        keys.extend(reports);
         keys.sort();
         keys.dedup();
     }
@@ -132,6 +135,10 @@ fn story(stage: &Stage, lines: &[Line], about: Option<&str>) -> String {
         let _ = writeln!(text, "{:>12.3} {}", line.at.as_secs_f64(), line.text);
     }
     text
+}
+
+fn first_word(line: &Line) -> Option<String> {
+    line.text.split_whitespace().next().map(str::to_owned)
 }
 
 /// Queue ids that the client was told.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use gatepost_directory::Directory;
+use gatepost_mail::Timestamp;
 use gatepost_spool::{Claim, Spool, SpoolError, Ticket};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
@@ -33,14 +34,17 @@ pub(super) struct Round {
     lent: Vec<Weak<Lent>>,
     /// When to look after their leases.
     next: Instant,
+    /// The same by the wall clock, by which leases end: one that is set forward must not end them under our hands.
+    at_latest: Timestamp,
 }
 
 /// Messages, and what came of some recipients without an attempt.
 type Ended = Vec<(Arc<Lent>, Vec<Result>)>;
 
 impl Round {
-    pub(super) fn begin() -> Self {
-        Self { lent: Vec::new(), next: Instant::now() + ROUND }
+    /// A first round that begins now.
+    pub(super) fn begin(now: Timestamp) -> Self {
+        Self { lent: Vec::new(), next: Instant::now() + ROUND, at_latest: now.after(ROUND) }
     }
 }
 
@@ -48,7 +52,7 @@ impl<S: Spool, D: Directory> Depot<S, D> {
     /// Brings in what has room now and what is due; waits if that is nothing. Dropped while it waits, nothing is
     /// lost: what was claimed and not sorted comes back when its lease ends.
     pub(super) async fn turn(self: &Arc<Self>, round: &mut Round) {
-        if Instant::now() >= round.next {
+        if Instant::now() >= round.next || self.office.now() >= round.at_latest {
             self.look_after(round).await;
         }
         self.take_again();
@@ -125,7 +129,7 @@ impl<S: Spool, D: Directory> Depot<S, D> {
             // One that is settled by now is no loss.
             let _ = self.office.spool.extend(&lent.claim, self.office.now().after(LEASE)).await;
         }
-        round.next = Instant::now() + ROUND;
+        (round.next, round.at_latest) = (Instant::now() + ROUND, self.office.now().after(ROUND));
     }
 
     /// Hands out a message's jobs, or puts it aside where there is no room for it.

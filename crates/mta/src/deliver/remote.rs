@@ -90,7 +90,7 @@ fn fitting<S, D>(office: &Office<S, D>, job: &Job, line: Option<Line>) -> Option
     None
 }
 
-/// Writes deliveries down before another host is tried: that may take minutes, and a crash must not repeat them.
+/// Writes deliveries down before another transaction or host: that may take minutes, and a crash must not repeat them.
 async fn write_down<S: Spool, D>(office: &Office<S, D>, job: &Job, results: &[Result]) {
     let delivered = results.iter().filter(|result| matches!(result.fate, Fate::Delivered(..)));
     let settled: Vec<Settled> =
@@ -155,6 +155,9 @@ impl Open {
             let attempt = Attempt { job, recipients: &recipients, used, arrives: self.arrives };
             let verdict = transact(office, line, &attempt).await;
             sent.trouble |= verdict.is_trouble();
+            if verdict.left.iter().any(|left| left.why == Why::NoRoom) {
+                write_down(office, job, &verdict.settled).await;
+            }
             sent.settled.extend(verdict.settled);
             sent.line = verdict.line;
             recipients = Vec::new();

@@ -187,6 +187,15 @@ impl Connector {
         Self::with_resolver(extra, Arc::new(NoCertificate))
     }
 
+    /// A connector for which no certificate is valid.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError::Settings`].
+    pub fn trusting_nobody() -> Result<Self, TlsError> {
+        Self::with_roots(RootCertStore::empty(), Arc::new(NoCertificate))
+    }
+
     /// The same, showing this certificate to servers that ask for one (RFC 8446 section 4.3.2).
     ///
     /// # Errors
@@ -202,6 +211,10 @@ impl Connector {
         if let Some(path) = extra {
             roots.add_parsable_certificates(read_certificates(path)?);
         }
+        Self::with_roots(roots, shown)
+    }
+
+    fn with_roots(roots: RootCertStore, shown: Arc<dyn ResolvesClientCert>) -> Result<Self, TlsError> {
         let builder =
             || ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
         let anyone = builder()?

@@ -207,6 +207,5 @@ fn mail(letter: &Letter) -> String {
 
 /// Writes a try down.
 pub(super) fn note(stage: &Stage, letter: &Letter, (taken, answer): (Vec<String>, Answer)) {
-    let at = stage.trace.elapsed();
-    stage.books().tried(&letter.name, Try { at, taken, answer });
+    stage.books().tried(&letter.name, Try { taken, answer });
 }

@@ -26,6 +26,8 @@ pub(super) struct Session<'a> {
     sender: Option<String>,
     recipients: Vec<String>,
     chunks: Vec<u8>,
+    /// When the content was all there.
+    complete: Duration,
 }
 
 /// What a host does instead of what it was asked for.
@@ -56,7 +58,16 @@ enum Final {
 
 impl<'a> Session<'a> {
     pub(super) const fn new(stage: &'a Stage, host: Host, (habits, chance): (Habits, Chance)) -> Self {
-        Self { stage, host, habits, chance, sender: None, recipients: Vec::new(), chunks: Vec::new() }
+        Self {
+            stage,
+            host,
+            habits,
+            chance,
+            sender: None,
+            recipients: Vec::new(),
+            chunks: Vec::new(),
+            complete: Duration::ZERO,
+        }
     }
 
     /// Serves to the end.
@@ -118,16 +129,21 @@ impl<'a> Session<'a> {
             }
             Some(Trouble::Later) => wire.say(b"451 4.3.0 not now\r\n").await?,
             Some(Trouble::Never) => {
-                let known: Vec<String> = self.recipients.clone();
-                known.iter().for_each(|recipient| self.refuse(recipient));
+                let before = self.stage.books().refusals.len();
+                self.refuse_all();
                 wire.say(b"554 5.7.1 never\r\n").await?;
+                self.refused(before, &wire.mark());
             }
             Some(Trouble::Closing) => {
                 wire.say(b"421 4.3.2 closing\r\n").await?;
                 wire.close().await;
                 return Err(Lost);
             }
-            Some(Trouble::Hangs) => sleep(self.chance.seconds(1, 200)).await,
+            Some(Trouble::Hangs) => {
+                sleep(self.chance.seconds(1, 200)).await;
+                wire.say(reply.as_bytes()).await?;
+                return Ok(true);
+            }
             Some(Trouble::HangsUp) => return Err(Lost),
         }
         Ok(false)
@@ -149,9 +165,9 @@ impl<'a> Session<'a> {
 
     async fn mail(&mut self, wire: &mut Wire, line: &str) -> Result<(), Lost> {
         self.reset();
-        let sender = path(line);
-        if self.says(wire, "250 ok\r\n").await? {
-            self.sender = Some(sender);
+        self.sender = Some(path(line));
+        if !self.says(wire, "250 ok\r\n").await? {
+            self.sender = None;
         }
         Ok(())
     }
@@ -162,8 +178,11 @@ impl<'a> Session<'a> {
             return wire.say(b"503 MAIL first\r\n").await;
         }
         if recipient.starts_with(GONE) {
+            let before = self.stage.books().refusals.len();
             self.refuse(&recipient);
-            return wire.say(b"550 5.1.1 no such mailbox\r\n").await;
+            wire.say(b"550 5.1.1 no such mailbox\r\n").await?;
+            self.refused(before, &wire.mark());
+            return Ok(());
         }
         if !recipient.ends_with(&format!("@{}", self.host.domain)) {
             let what = format!("{} was asked to take mail for {recipient}", self.host.name);
@@ -179,10 +198,25 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Whoever is named by now; nobody yet means all.
+    fn refuse_all(&self) {
+        if self.recipients.is_empty() {
+            return self.refuse(&format!("@{}", self.host.domain));
+        }
+        self.recipients.iter().for_each(|recipient| self.refuse(recipient));
+    }
+
     fn refuse(&self, recipient: &str) {
-        let sender = self.sender.clone().unwrap_or_default();
-        let refusal = Refusal { at: self.stage.trace.elapsed(), sender, recipient: recipient.to_owned() };
+        let sender = self.sender.clone();
+        let refusal = Refusal { sender, recipient: recipient.to_owned(), told: Mark::default() };
         self.stage.books().refusals.push(refusal);
+    }
+
+    /// It was said that so many behind the first ones are refused.
+    fn refused(&self, before: usize, mark: &Mark) {
+        for refusal in self.stage.books().refusals.iter_mut().skip(before) {
+            refusal.told = mark.clone();
+        }
     }
 
     async fn data(&mut self, wire: &mut Wire) -> Result<(), Lost> {
@@ -226,60 +260,63 @@ impl<'a> Session<'a> {
     /// All content is there.
     async fn complete(&mut self, wire: &mut Wire, content: &[u8]) -> Result<(), Lost> {
         let recipients = std::mem::take(&mut self.recipients);
+        self.complete = self.stage.trace.elapsed();
+        // Only with the last of its replies is a transaction over for the server.
+        let mut taken = Vec::new();
+        let before = self.stage.books().refusals.len();
         match self.host.speaks {
-            Speaks::Smtp => self.conclude(wire, (content, &recipients)).await?,
+            Speaks::Smtp => taken.extend(self.conclude(wire, (content, &recipients)).await?),
             Speaks::Lmtp => {
                 for recipient in &recipients {
-                    self.conclude(wire, (content, std::slice::from_ref(recipient))).await?;
+                    taken.extend(self.conclude(wire, (content, std::slice::from_ref(recipient))).await?);
                 }
             }
         }
+        let mark = wire.mark();
+        self.told(&taken, &mark);
+        self.refused(before, &mark);
         self.reset();
         Ok(())
     }
 
+    /// Says what becomes of the content; gives what was taken.
     async fn conclude(
         &mut self,
         wire: &mut Wire,
         (content, recipients): (&[u8], &[String]),
-    ) -> Result<(), Lost> {
-        match self.outcome() {
-            Final::Takes => {
-                let places = self.take(content, recipients);
-                wire.say(b"250 2.0.0 taken\r\n").await?;
-                self.told(&places, &wire.mark());
-                Ok(())
+    ) -> Result<Vec<Place>, Lost> {
+        let outcome = self.outcome();
+        let taken = match outcome {
+            Final::Takes | Final::TakesAndHangsUp | Final::TakesAndHangs | Final::TakesAndStutters => {
+                self.take(content, recipients)
             }
-            Final::Later => wire.say(b"451 4.3.0 not now\r\n").await,
+            Final::Later | Final::Never | Final::Loses => Vec::new(),
+        };
+        match outcome {
+            Final::Takes => wire.say(b"250 2.0.0 taken\r\n").await?,
+            Final::Later => wire.say(b"451 4.3.0 not now\r\n").await?,
             Final::Never => {
                 recipients.iter().for_each(|recipient| self.refuse(recipient));
-                wire.say(b"554 5.6.0 never\r\n").await
+                wire.say(b"554 5.6.0 never\r\n").await?;
             }
-            Final::Loses => Err(Lost),
-            Final::TakesAndHangsUp => {
-                self.take(content, recipients);
-                Err(Lost)
-            }
+            Final::Loses | Final::TakesAndHangsUp => return Err(Lost),
             Final::TakesAndHangs => {
-                let places = self.take(content, recipients);
                 sleep(self.chance.seconds(30, 300)).await;
                 wire.say(b"250 2.0.0 taken\r\n").await?;
-                self.told(&places, &wire.mark());
-                Ok(())
             }
             Final::TakesAndStutters => {
-                self.take(content, recipients);
                 wire.say(b"25").await?;
                 sleep(Duration::from_secs(1)).await;
-                Err(Lost)
+                return Err(Lost);
             }
         }
+        Ok(taken)
     }
 
     /// Has it from now on; gives the places in the books.
     fn take(&self, content: &[u8], recipients: &[String]) -> Vec<Place> {
         let sender = self.sender.clone().unwrap_or_default();
-        let at = self.stage.trace.elapsed();
+        let at = self.complete;
         let arrived = read(&sender, content);
         self.stage.trace.tell(format_args!("{} took {arrived:?} for {recipients:?}", self.host.name));
         let mut books = self.stage.books();
@@ -304,7 +341,7 @@ impl<'a> Session<'a> {
                 Arrived::Report(report) => {
                     places.push(Place::Report(books.reports.len()));
                     let (to, report) = (recipient.clone(), report.clone());
-                    books.reports.push(Reported { at, to, report, told: Mark::default() });
+                    books.reports.push(Reported { to, report, told: Mark::default() });
                 }
                 Arrived::Odd(why) => {
                     let what = format!("{} got something odd for {recipient}: {why}", self.host.name);

@@ -55,9 +55,11 @@ impl End {
     pub(crate) fn mark(&self) -> Mark {
         let mark = Mark::default();
         let mut link = lock(&self.link);
+        let silent = link.silent;
         let way = link.out(self.side);
         let place = way.sent;
-        if way.read < place {
+        // What was written into a torn way will never be read.
+        if way.read < place && !way.torn && !silent {
             way.marks.push_back((place, mark.clone()));
         }
         mark
@@ -116,7 +118,7 @@ impl End {
             return None;
         }
         let mut count = self.portion(octets.len().min(room), shape.odd);
-        if silent {
+        if silent || way.torn {
             way.held += count;
             return Some(Ok(count));
         }

@@ -67,6 +67,8 @@ pub(super) struct Way {
     pub(super) reset: Option<Instant>,
     /// Whether the reader is gone.
     pub(super) deaf: bool,
+    /// What is written from now on arrives nowhere.
+    pub(super) torn: bool,
     pub(super) cut: Option<Cut>,
     pub(super) marks: VecDeque<(u64, Mark)>,
     pub(super) reader: Option<Waker>,
@@ -115,6 +117,7 @@ impl Link {
         for way in &mut self.ways {
             let at = way.last.map_or(least, |last| last.max(least));
             way.reset = Some(way.reset.map_or(at, |before| before.min(at)));
+            way.torn = true;
             way.wake();
         }
     }

@@ -83,7 +83,9 @@ async fn read(
         match found {
             Ok(found) => claims.extend(lend(&mut shared.index(), taken, found, now)),
             // Only this message: it is held, and named to whoever lists or verifies.
-            Err(_unreadable) => shared.damaged(taken.lookup.id),
+            Err(SpoolError::Damaged { .. }) => shared.damaged(taken.lookup.id),
+            // What could not be read now may be readable later: it comes back when its lease ends.
+            Err(_unreadable) => {}
         }
     }
     Ok(claims)
