@@ -35,7 +35,7 @@ mod writer;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gatepost_mail::{Octets, SpoolId, Timestamp};
 
@@ -163,13 +163,20 @@ impl Drop for Guard<'_> {
 /// The committer's thread.
 fn commit(shared: &Shared, mut writer: Writer) {
     let _guard = Guard(shared);
+    // Since when something is written and not synced.
+    let mut loose: Option<Instant> = None;
     loop {
-        let most = match writer.written() {
+        loose = match writer.written() {
             Written::AllDurable => None,
-            Written::SomeNot => Some(OUTCOME_SYNC),
+            Written::SomeNot => loose.or_else(|| Some(Instant::now())),
         };
+        let most = loose.map(|since| OUTCOME_SYNC.saturating_sub(since.elapsed()));
         match shared.queue.wait(most) {
-            Waited::Jobs(jobs) => writer.turn(shared, jobs),
+            // A steady stream of outcomes must not put the sync off.
+            Waited::Jobs(mut jobs) => {
+                jobs.extend(loose.filter(|since| since.elapsed() >= OUTCOME_SYNC).map(|_| Job::sync()));
+                writer.turn(shared, jobs);
+            }
             Waited::Nothing => writer.turn(shared, vec![Job::sync()]),
             Waited::Closed => return writer.turn(shared, vec![Job::sync()]),
         }

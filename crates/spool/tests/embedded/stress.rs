@@ -137,3 +137,25 @@ async fn all_at_once() {
         assert_eq!(read, text(id, read.len()));
     }
 }
+
+#[tokio::test]
+async fn a_steady_stream_of_outcomes_is_synced_all_the_same() {
+    let disk = Simulated::new();
+    let settings = EmbeddedSettings { drive: Drive::Threads, segment: Octets::mib(16), ..small(&disk) };
+    let (spool, _) = Embedded::open(std::path::Path::new("/spool"), settings, START).unwrap();
+    let mut draft = spool.draft().await.unwrap();
+    draft.write(b"text").await.unwrap();
+    draft.commit(envelope(1), START).await.unwrap();
+    let before = spool.stats().await.syncs;
+    let began = std::time::Instant::now();
+    let mut now = 0;
+    while spool.stats().await.syncs == before {
+        assert!(began.elapsed() < PATIENCE, "{now} outcomes and no sync");
+        let mut claims = spool.claim(later(now), LEASE, 1).await.unwrap();
+        now += 1;
+        if let Some(claim) = claims.pop() {
+            defer(&spool, claim, later(now)).await;
+        }
+    }
+    assert_eq!(spool.stats().await.segments, 1, "the end of a segment is synced anyway");
+}
