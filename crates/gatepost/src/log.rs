@@ -108,8 +108,9 @@ impl Writer {
     }
 
     fn write(&mut self, batch: &mut Vec<Event>) {
+        let mut all = Ok(());
         for event in batch.drain(..) {
-            self.write_one(&event);
+            all = all.and(self.write_one(&event));
         }
         let lost = self.events.lost();
         if lost > self.lost {
@@ -118,24 +119,23 @@ impl Writer {
             let at = gatepost_mta::event::now().to_string();
             self.write_value(&json!({ "at": at, "event": "events-lost", "count": count }));
         }
+        // What was not taken has nothing to flush, which goes well.
         let flushed = self.files.flush();
-        self.note(flushed);
+        self.note(all.and(flushed));
         if let Some(stream) = &mut self.stream {
             // A closed standard output must not stop the mail; the files have it all.
             let _ = stream.to.flush();
         }
     }
 
-    fn write_one(&mut self, event: &Event) {
+    fn write_one(&mut self, event: &Event) -> std::io::Result<()> {
         let mut line = std::mem::take(&mut self.line);
         line.clear();
         let written = serde_json::to_writer(&mut line, event).map_err(std::io::Error::from);
         let written = written.and_then(|()| self.files.append(&line));
         self.show(&line, event);
         self.line = line;
-        if written.is_err() {
-            self.note(written);
-        }
+        written
     }
 
     fn show(&mut self, line: &[u8], event: &Event) {
