@@ -33,6 +33,8 @@ pub enum Fault {
     Sync,
     /// Reading from a file.
     Read,
+    /// Writing to a file behind its end, for want of room. Once only: behind it there is room again.
+    Room,
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +47,7 @@ struct World {
     limit: Option<u64>,
     /// Calls that change something, so far.
     steps: u64,
+    syncs: u64,
     /// The call that is the last one before the lights go out.
     cut: Option<u64>,
     fault: Option<(Fault, u64)>,
@@ -110,6 +113,20 @@ impl Simulated {
         let world = self.world();
         let size = |node: &usize| world.nodes.get(*node).map_or(0, |node| node.written.len());
         world.files.iter().map(|(path, node)| (path.clone(), size(node))).collect()
+    }
+
+    /// What is in a file; nothing if there is none.
+    #[must_use]
+    pub fn octets(&self, path: &Path) -> Option<Vec<u8>> {
+        let world = self.world();
+        let node = world.nodes.get(*world.files.get(path)?)?;
+        Some(node.written.clone())
+    }
+
+    /// Syncs of files and folders that were asked for so far, those that failed among them.
+    #[must_use]
+    pub fn syncs(&self) -> u64 {
+        self.world().syncs
     }
 
     /// Another disk with the same on it, used by nobody yet.
@@ -190,6 +207,7 @@ impl Simulated {
 
     pub(super) fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let mut world = self.world();
+        world.syncs += 1;
         world.step()?;
         world.fail(Fault::Sync)?;
         let inside = |file: &PathBuf| file.parent() == Some(path);
@@ -323,7 +341,8 @@ impl File {
             world.fail(Fault::Write)?;
             let held = world.nodes.get(node).map_or(0, |node| node.written.len());
             let grown = (offset + octets.len()).saturating_sub(held) as u64;
-            if world.limit.is_some_and(|limit| world.used() + grown > limit) {
+            let full = world.limit.is_some_and(|limit| world.used() + grown > limit);
+            if full || (grown > 0 && world.fail(Fault::Room).is_err()) {
                 return Err(io::ErrorKind::StorageFull.into());
             }
             if let Some(node) = world.nodes.get_mut(node).filter(|_| happens) {
@@ -350,6 +369,7 @@ impl File {
 
     pub(super) fn sync(&self) -> io::Result<()> {
         self.with(|world, node| {
+            world.syncs += 1;
             world.step()?;
             let failed = world.fail(Fault::Sync);
             let Some(node) = world.nodes.get_mut(node) else { return failed };

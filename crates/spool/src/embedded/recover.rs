@@ -213,7 +213,7 @@ fn find_segments(
             Life::Free => {
                 shared.disk().remove(&path).map_err(|cause| SpoolError::io("remove", &path, &cause))?;
             }
-            Life::Unreadable => recovery.damages.push(Damage {
+            Life::Newer { .. } | Life::Unreadable => recovery.damages.push(Damage {
                 id: None,
                 part: DamagedPart::Envelope,
                 file: path,
