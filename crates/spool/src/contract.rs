@@ -37,6 +37,8 @@ pub async fn suite<S: Spool>(make: impl Fn() -> S) -> Result<(), SpoolError> {
     drafts::ids_rise(&make()).await?;
     drafts::a_message_needs_a_recipient(&make()).await?;
     claims::the_longest_due_comes_first(&make()).await?;
+    claims::what_has_just_come_waits_behind_no_backlog(&make()).await?;
+    claims::what_is_put_aside_can_be_recalled(&make()).await?;
     claims::what_is_claimed_is_not_claimed_again(&make()).await?;
     claims::a_lease_that_ends_frees_the_message(&make()).await?;
     claims::a_stale_claim_is_refused(&make()).await?;

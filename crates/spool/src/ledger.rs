@@ -14,7 +14,7 @@ use gatepost_mail::{SpoolId, Timestamp};
 use self::shelf::Shelf;
 pub(crate) use self::states::{Phase, State, States};
 use crate::claim::Fence;
-use crate::{Claim, Due, Held, Outcome, RecipientState, Settled, SpoolError};
+use crate::{Claim, Due, Held, Outcome, RecipientState, Settled, SpoolError, Ticket};
 
 /// How many ended claims are remembered, so that ending one twice is told from ending somebody else's.
 const FINISHED_LIMIT: usize = 4096;
@@ -58,6 +58,13 @@ pub(crate) enum Change {
 pub(crate) enum Then {
     Keep,
     Release,
+}
+
+/// Which of the messages that are due are taken where not all are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Longest,
+    Latest,
 }
 
 #[derive(Debug)]
@@ -164,16 +171,59 @@ impl<P> Ledger<P> {
         due.into_iter().chain(lease).min()
     }
 
-    /// Lends the next message that is due at `now`, until `until`.
-    pub(crate) fn take_due(&mut self, now: Timestamp, until: Timestamp) -> Option<(SpoolId, Fence)> {
+    /// Lends at most `most` messages that are due at `now`, until `until`; the longest due come first.
+    pub(crate) fn take_due(
+        &mut self,
+        (now, until): (Timestamp, Timestamp),
+        (end, most): (End, usize),
+    ) -> Vec<(SpoolId, Fence)> {
         self.end_leases(now);
-        let ((_, id), ()) = self.due.first().filter(|((due, _), ())| *due <= now)?;
+        let at_most = (now, SpoolId::from_number(u64::MAX));
+        let taken: Vec<SpoolId> = match end {
+            End::Longest => self.due.up_to(at_most).take(most).map(|((_, id), ())| id).collect(),
+            End::Latest => {
+                let mut latest: Vec<SpoolId> =
+                    self.due.down_from(at_most).take(most).map(|((_, id), ())| id).collect();
+                latest.reverse();
+                latest
+            }
+        };
+        taken.into_iter().map(|id| (id, self.lend(id, until))).collect()
+    }
+
+    fn lend(&mut self, id: SpoolId, until: Timestamp) -> Fence {
         self.unlist(id);
         self.last_fence += 1;
         let fence = Fence(self.last_fence);
         self.leases.insert(id, Lease { fence, until, counted: BTreeSet::new() });
         self.running.insert((until, id));
-        Some((id, fence))
+        fence
+    }
+
+    /// Prolongs the leases that still run, and gives those; one of a message that is held ends.
+    pub(crate) fn renew(
+        &mut self,
+        (now, until): (Timestamp, Timestamp),
+        tickets: &[Ticket],
+    ) -> Vec<(SpoolId, Fence)> {
+        self.end_leases(now);
+        let runs = |ticket: &&Ticket| self.renew_one(**ticket, until);
+        tickets.iter().filter(runs).map(|ticket| (ticket.id, ticket.fence)).collect()
+    }
+
+    fn renew_one(&mut self, Ticket { id, fence }: Ticket, until: Timestamp) -> bool {
+        let runs = self.leased(id).is_some();
+        let Some(lease) = self.leases.get_mut(&id).filter(|lease| runs && lease.fence == fence) else {
+            return false;
+        };
+        let before = std::mem::replace(&mut lease.until, until);
+        self.running.remove(&(before, id));
+        self.running.insert((until, id));
+        let open = self.get(id).is_some_and(|message| message.standing == Standing::Open);
+        if !open {
+            self.end_lease(id);
+        }
+        open
     }
 
     /// Moves the end of a lease, also of a held message's, which is said.

@@ -82,6 +82,7 @@ async fn run<S: Spool, D: Directory>(
             Step::Write(reply) => {
                 stream.write_all(reply).await?;
                 stream.flush().await?;
+                desk.written();
             }
             Step::Content(piece) => desk.content(piece).await,
             Step::Ask(question) => {
@@ -101,7 +102,12 @@ async fn run<S: Spool, D: Directory>(
                 ending = Ending::Told;
                 session.shut_down();
             }
-            Step::Idle => hung_up = wait(session, stream, &mut octets, life).await?,
+            Step::Idle => {
+                hung_up = wait(session, stream, &mut octets, life).await?;
+                if !octets.is_empty() {
+                    desk.heard();
+                }
+            }
         }
     }
 }

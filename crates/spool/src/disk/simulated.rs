@@ -53,6 +53,8 @@ struct World {
     fault: Option<(Fault, u64)>,
     /// Files opened before a restart are dead.
     life: u64,
+    /// Syncing does nothing.
+    lies: bool,
 }
 
 /// A file's octets.
@@ -94,6 +96,12 @@ impl Simulated {
     /// Lets the next `calls` calls of a kind pass and makes the one behind them fail.
     pub fn fail_after(&self, fault: Fault, calls: u64) {
         self.world().fault = Some((fault, calls));
+    }
+
+    /// Makes it say that it has synced and not do so, as a disk does that has its write cache on and no power of its
+    /// own. Shows that a test would find a sync that is missing.
+    pub fn lie(&self) {
+        self.world().lies = true;
     }
 
     /// How many octets all files may take together.
@@ -210,6 +218,9 @@ impl Simulated {
         world.syncs += 1;
         world.step()?;
         world.fail(Fault::Sync)?;
+        if world.lies {
+            return Ok(());
+        }
         let inside = |file: &PathBuf| file.parent() == Some(path);
         let now: Vec<_> = world.files.iter().filter(|(file, _)| inside(file)).map(own).collect();
         world.durable.retain(|file, _| !inside(file));
@@ -372,7 +383,8 @@ impl File {
             world.syncs += 1;
             world.step()?;
             let failed = world.fail(Fault::Sync);
-            let Some(node) = world.nodes.get_mut(node) else { return failed };
+            let lies = world.lies;
+            let Some(node) = world.nodes.get_mut(node).filter(|_| !lies) else { return failed };
             // As Linux does it: what could not be written is marked clean all the same, so that a second sync
             // says all is well. It is lost.
             let unsynced = std::mem::take(&mut node.unsynced);

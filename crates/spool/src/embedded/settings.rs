@@ -9,6 +9,8 @@ use crate::{Disk, SpoolError};
 const RECORDS_PER_SEGMENT: u64 = 4;
 /// What envelope and states of one message may take.
 const META_LIMIT: Octets = Octets::mib(4);
+/// What envelope and states of nearly every message take at most.
+const ENVELOPE_ROOM: Octets = Octets::kib(16);
 /// Offsets within a segment are kept in 32 bits.
 const SEGMENT_LIMIT: Octets = Octets::mib(2048);
 
@@ -75,6 +77,11 @@ impl EmbeddedSettings {
     /// The largest record.
     pub(super) fn record_limit(&self) -> usize {
         Octets(self.segment.0 / RECORDS_PER_SEGMENT).as_usize()
+    }
+
+    /// What holds any content that lies in the log, with room for most envelopes.
+    pub(super) fn largest_buffer(&self) -> usize {
+        HEAD + self.inline.as_usize() + ENVELOPE_ROOM.as_usize() + FOOT
     }
 
     /// The largest envelope with its states.

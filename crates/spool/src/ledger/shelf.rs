@@ -101,6 +101,19 @@ impl<K: Copy + Ord, V> Shelf<K, V> {
         entries.skip(at).map(|(key, value)| (*key, value))
     }
 
+    /// The entries whose key is at most this one, in order.
+    pub(crate) fn up_to(&self, key: K) -> impl Iterator<Item = (K, &V)> {
+        self.above(None).take_while(move |(known, _)| *known <= key)
+    }
+
+    /// The same, from this key down.
+    pub(crate) fn down_from(&self, key: K) -> impl Iterator<Item = (K, &V)> {
+        let (run, _) = self.find(key);
+        let entries = self.runs.range(..self.runs.len().min(run + 1)).rev();
+        let entries = entries.flat_map(|run| run.entries.iter().rev()).map(|(key, value)| (*key, value));
+        entries.skip_while(move |(known, _)| *known > key)
+    }
+
     fn find(&self, key: K) -> Place {
         // Where most of them go.
         let last = self.runs.len().saturating_sub(1);
@@ -198,7 +211,8 @@ mod tests {
             if next() % 10 < if grows { 8 } else { 1 } {
                 assert_eq!(shelf.insert(key, round), tree.insert(key, round));
             } else {
-                let key = if next() % 2 == 0 { key } else { tree.first_key_value().map_or(0, |(key, _)| *key) };
+                let key =
+                    if next() % 2 == 0 { key } else { tree.first_key_value().map_or(0, |(key, _)| *key) };
                 assert_eq!(shelf.get(key), tree.get(&key));
                 assert_eq!(shelf.get_mut(key), tree.get_mut(&key));
                 assert_eq!(shelf.remove(key), tree.remove(&key));
@@ -209,6 +223,10 @@ mod tests {
                 check(&shelf, &tree);
                 let behind: Vec<u64> = shelf.above(Some(key)).map(|(key, _)| key).collect();
                 assert_eq!(behind, tree.range(key + 1..).map(|(key, _)| *key).collect::<Vec<_>>());
+                let before: Vec<u64> = shelf.up_to(key).map(|(key, _)| key).collect();
+                assert_eq!(before, tree.range(..=key).map(|(key, _)| *key).collect::<Vec<_>>());
+                let down: Vec<u64> = shelf.down_from(key).map(|(key, _)| key).collect();
+                assert_eq!(down, tree.range(..=key).rev().map(|(key, _)| *key).collect::<Vec<_>>());
             }
         }
         check(&shelf, &tree);

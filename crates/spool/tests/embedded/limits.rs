@@ -21,7 +21,10 @@ async fn one_process_at_a_time() {
         let second = Embedded::open(dir, settings(), START).map(|_| ());
         let Err(error @ SpoolError::Locked { .. }) = second else { panic!("{second:?}") };
         let told = error.to_string();
-        assert!(told.starts_with(who) && told.ends_with(&format!("uses the spool in {}", dir.display())), "{told}");
+        assert!(
+            told.starts_with(who) && told.ends_with(&format!("uses the spool in {}", dir.display())),
+            "{told}"
+        );
         drop(first);
         Embedded::open(dir, settings(), START).unwrap();
     }

@@ -61,11 +61,7 @@ async fn a_deferred_message_takes_five_kib_however_often_it_is_tried() {
     const MESSAGES: u64 = 12_000;
     const ROUNDS: u64 = 10;
     let disk = Simulated::new();
-    let settings = EmbeddedSettings {
-        segment: Octets::kib(512),
-        pinned_segments: 6,
-        ..small(&disk)
-    };
+    let settings = EmbeddedSettings { segment: Octets::kib(512), pinned_segments: 6, ..small(&disk) };
     let spool = Embedded::open(Path::new(DIR), settings, START).unwrap().0;
     for _ in 0..MESSAGES {
         commit(&spool, &[b'x'; 4096], START).await.unwrap();
