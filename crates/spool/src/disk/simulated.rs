@@ -131,6 +131,16 @@ impl Simulated {
         Some(node.written.clone())
     }
 
+    /// Puts a file there as if it had always been; one of that name is replaced.
+    pub fn put(&self, path: &Path, octets: &[u8]) {
+        let mut world = self.world();
+        let node = world.nodes.len();
+        let (durable, written) = (octets.to_vec(), octets.to_vec());
+        world.nodes.push(Node { durable, written, unsynced: Vec::new() });
+        world.files.insert(path.to_owned(), node);
+        world.durable.insert(path.to_owned(), node);
+    }
+
     /// Syncs of files and folders that were asked for so far, those that failed among them.
     #[must_use]
     pub fn syncs(&self) -> u64 {

@@ -58,7 +58,10 @@ async fn a_failed_write_or_sync_is_never_retried_wherever_it_is() {
                 let syncs = disk.syncs();
                 assert_eq!(commit(&spool, b"more", START).await.as_ref().unwrap_err(), error, "{told}");
                 assert!(matches!(spool.draft().await, Err(SpoolError::Stopped { .. })), "{told}");
-                assert!(matches!(spool.claim(START, crate::tools::LEASE, 1).await, Err(SpoolError::Stopped { .. })));
+                assert!(matches!(
+                    spool.claim(START, crate::tools::LEASE, 1).await,
+                    Err(SpoolError::Stopped { .. })
+                ));
                 if let Some((id, _)) = kept.first() {
                     assert!(matches!(spool.hold(*id).await, Err(SpoolError::Stopped { .. })), "{told}");
                     assert!(matches!(spool.remove(*id).await, Err(SpoolError::Stopped { .. })), "{told}");
