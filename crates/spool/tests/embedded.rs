@@ -13,6 +13,9 @@ mod limits;
 #[path = "embedded/long.rs"]
 mod long;
 #[cfg(test)]
+#[path = "embedded/restored.rs"]
+mod restored;
+#[cfg(test)]
 #[path = "embedded/samples.rs"]
 mod samples;
 #[cfg(test)]
