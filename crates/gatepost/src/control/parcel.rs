@@ -15,6 +15,7 @@ pub const VERSION: u32 = 1;
 /// Everything but the content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "a form for files: JSON has true and false")]
 pub struct Parcel {
     /// [`VERSION`].
     pub gatepost_message: u32,

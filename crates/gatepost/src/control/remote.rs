@@ -47,10 +47,8 @@ impl Remote {
     ///
     /// When nobody does.
     pub async fn status(&self) -> Result<Status, ControlError> {
-        match self.ask(&Request::Status).await? {
-            Response::Status(status) => Ok(status),
-            other => Err(unexpected(other)),
-        }
+        let answer = self.ask(&Request::Status).await?;
+        if let Response::Status(status) = answer { Ok(status) } else { Err(unexpected(answer)) }
     }
 
     /// Lets the server read its configuration again.
@@ -79,10 +77,8 @@ impl Remote {
         say(&mut stream, &Request::Export { id: id.to_string() }).await?;
         let mut buffer = Vec::new();
         loop {
-            let octets = match hear(&mut stream).await? {
-                Response::Piece { octets } => octets,
-                end => return Ok(end),
-            };
+            let answer = hear(&mut stream).await?;
+            let Response::Piece { octets } = answer else { return Ok(answer) };
             if octets > LONGEST_PIECE {
                 return Err(io::ErrorKind::InvalidData.into());
             }
@@ -109,17 +105,13 @@ impl Remote {
     }
 
     async fn done(&self, request: &Request) -> Result<(), ControlError> {
-        match self.ask(request).await? {
-            Response::Done => Ok(()),
-            other => Err(unexpected(other)),
-        }
+        let answer = self.ask(request).await?;
+        if let Response::Done = answer { Ok(()) } else { Err(unexpected(answer)) }
     }
 
     async fn messages(&self, request: &Request) -> Result<Vec<Message>, ControlError> {
-        match self.ask(request).await? {
-            Response::Messages { messages } => Ok(messages),
-            other => Err(unexpected(other)),
-        }
+        let answer = self.ask(request).await?;
+        if let Response::Messages { messages } = answer { Ok(messages) } else { Err(unexpected(answer)) }
     }
 }
 
@@ -176,10 +168,8 @@ impl Queue for Remote {
     }
 
     async fn export(&self, id: SpoolId, to: &mut (impl Sink + Send)) -> Result<(), ControlError> {
-        match self.fetch(id, to).await.map_err(broken)? {
-            Response::Done => Ok(()),
-            other => Err(unexpected(other)),
-        }
+        let answer = self.fetch(id, to).await.map_err(broken)?;
+        if let Response::Done = answer { Ok(()) } else { Err(unexpected(answer)) }
     }
 
     async fn import(
@@ -190,12 +180,12 @@ impl Queue for Remote {
     ) -> Result<(SpoolId, Was), ControlError> {
         let same = same.iter().map(ToString::to_string).collect();
         let request = Request::Import { same, by: by.to_owned() };
-        match self.bring(from, &request).await.map_err(broken)? {
-            Response::Imported { id, was } => {
-                let id = id.parse().map_err(|cause| ControlError(format!("\"{id}\": {cause}")))?;
-                Ok((id, was))
-            }
-            other => Err(unexpected(other)),
+        let answer = self.bring(from, &request).await.map_err(broken)?;
+        if let Response::Imported { id, was } = answer {
+            let id = id.parse().map_err(|cause| ControlError(format!("\"{id}\": {cause}")))?;
+            Ok((id, was))
+        } else {
+            Err(unexpected(answer))
         }
     }
 
