@@ -5,8 +5,10 @@
 //! are of the same version, and it may change with the next.
 
 pub mod local;
+pub mod parcel;
 pub mod remote;
 pub mod socket;
+pub mod transfer;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -21,6 +23,8 @@ pub use remote::Remote;
 pub const LONGEST_REQUEST: u64 = 64 << 10;
 /// Longest response, in octets: a page of messages with a few thousand recipients each.
 pub const LONGEST_RESPONSE: u64 = 64 << 20;
+/// Longest piece of a message, in octets.
+pub const LONGEST_PIECE: usize = 1 << 20;
 /// Most messages in one reply.
 pub const PAGE: usize = 100;
 
@@ -57,6 +61,25 @@ pub enum Request {
     },
     /// Read the configuration again.
     Reload,
+    /// Give out one message, in pieces.
+    Export {
+        /// Which.
+        id: String,
+    },
+    /// Take a message that was given out. Its pieces follow.
+    Import {
+        /// Messages that may be the same one.
+        same: Vec<String>,
+        /// The name of who asks.
+        by: String,
+    },
+    /// So many octets of it follow this line, at most [`LONGEST_PIECE`].
+    Piece {
+        /// How many.
+        octets: usize,
+    },
+    /// That was all of it.
+    End,
 }
 
 /// What an operator may do to a message.
@@ -97,6 +120,18 @@ pub enum Response {
         /// In the order of their age.
         messages: Vec<Message>,
     },
+    /// So many octets follow this line.
+    Piece {
+        /// How many.
+        octets: usize,
+    },
+    /// The message is on stable storage.
+    Imported {
+        /// The id it has here.
+        id: String,
+        /// Whether it was there already.
+        was: Was,
+    },
     /// It is done.
     Done,
     /// It is not.
@@ -104,6 +139,16 @@ pub enum Response {
         /// Why.
         cause: String,
     },
+}
+
+/// Whether a message that was to be imported was there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Was {
+    /// It came.
+    New,
+    /// It was there.
+    There,
 }
 
 /// Who answers, and how full the queue is.
@@ -118,6 +163,8 @@ pub struct Status {
     pub messages: u64,
     /// Those that are held.
     pub held: u64,
+    /// Messages found damaged.
+    pub damaged: u64,
 }
 
 /// A message as operators see it.
@@ -239,6 +286,42 @@ pub trait Queue {
         id: SpoolId,
         by: &str,
     ) -> impl Future<Output = Result<(), ControlError>> + Send;
+
+    /// Gives out one message as a file has it.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be read; what was given out by then is of no use.
+    fn export(
+        &self,
+        id: SpoolId,
+        to: &mut (impl Sink + Send),
+    ) -> impl Future<Output = Result<(), ControlError>> + Send;
+
+    /// Takes a message from a file; on stable storage once this returns. `same` may be the same message.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not taken.
+    fn import(
+        &self,
+        from: &mut (impl std::io::Read + Send),
+        same: &[SpoolId],
+        by: &str,
+    ) -> impl Future<Output = Result<(SpoolId, Was), ControlError>> + Send;
+
+    /// How many messages were found damaged: those whose envelope cannot be read are in no list.
+    ///
+    /// # Errors
+    ///
+    /// Why that is not known.
+    fn damaged(&self) -> impl Future<Output = Result<u64, ControlError>> + Send;
+}
+
+/// Where a message goes that is given out.
+pub trait Sink {
+    /// Takes the next octets.
+    fn take(&mut self, octets: &[u8]) -> impl Future<Output = std::io::Result<()>> + Send;
 }
 
 #[cfg(test)]

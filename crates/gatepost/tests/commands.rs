@@ -224,3 +224,91 @@ fn quickstart_shows_a_message_and_two_refusals() -> io::Result<()> {
     assert!(site.path().join("gatepost.toml").exists());
     Ok(())
 }
+
+/// Files of a folder whose names end in `.gatepost`, sorted.
+fn exported(folder: &std::path::Path) -> io::Result<Vec<std::path::PathBuf>> {
+    let files = fs::read_dir(folder)?.map(|file| Ok(file?.path())).collect::<io::Result<Vec<_>>>()?;
+    assert!(files.iter().all(|file| file.extension().is_some_and(|end| end == "gatepost")), "{files:?}");
+    let mut files = files;
+    files.sort();
+    Ok(files)
+}
+
+#[tokio::test]
+async fn what_is_exported_comes_back_as_it_was_and_once() -> Result<(), Box<dyn std::error::Error>> {
+    let site = Site::new(CONFIGURATION)?;
+    fs::create_dir_all(site.path().join("data"))?;
+    let id = queue_message(&site, "<bob@example.net>").await?;
+    let other = queue_message(&site, "<eve@example.com>").await?;
+    site.run(&["queue", "hold", &id])?;
+    let before = site.run(&["--json", "queue", "list"])?.out;
+    assert_eq!(site.run(&["queue", "export", "out"])?.status, Some(2), "which ones?");
+    assert_eq!(
+        site.run(&["queue", "export", "one", "--to", "example.com"])?.out,
+        "1 message written to one\n"
+    );
+    assert_eq!(exported(&site.path().join("one"))?.len(), 1);
+    assert_eq!(site.run(&["queue", "export", "out", "--all"])?.out, "2 messages written to out\n");
+    let files = exported(&site.path().join("out"))?;
+    assert_eq!(files.len(), 2);
+    assert_eq!(site.run(&["queue", "import", "out"])?.out, "no messages taken, 2 there already\n");
+
+    // Into another spool, as if the import had been broken off behind the first.
+    fs::rename(site.path().join("data"), site.path().join("old"))?;
+    fs::create_dir_all(site.path().join("data/spool"))?;
+    let first = files.first().and_then(|file| file.to_str()).unwrap_or_default();
+    assert_eq!(site.run(&["queue", "import", first])?.out, "1 message taken\n");
+    assert_eq!(site.run(&["queue", "import", "out"])?.out, "1 message taken, 1 there already\n");
+    assert_eq!(site.run(&["--json", "queue", "list"])?.out, before, "with their ids and all else");
+    assert!(site.run(&["trace", &other])?.out.contains("the message was imported by "));
+
+    // An id that is known to have ended is not used again, and still the message comes once.
+    site.run(&["queue", "remove", "--all"])?;
+    assert_eq!(site.run(&["queue", "import", "out"])?.out, "2 messages taken\n");
+    assert_eq!(site.run(&["queue", "import", "out"])?.out, "no messages taken, 2 there already\n");
+    let listed = site.run(&["queue", "list"])?.out;
+    assert!(listed.contains("2 messages") && !listed.contains(&id), "{listed}");
+
+    // A damaged file is named, and the rest goes on.
+    let whole = fs::read(first)?;
+    site.run(&["queue", "remove", "--all"])?;
+    for damaged in [
+        [&whole[..whole.len() - 1], b"x"].concat(),
+        whole[..whole.len() - 1].to_vec(),
+        [&whole[..], b"x"].concat(),
+        whole.iter().map(|octet| if *octet == b'h' { b'j' } else { *octet }).collect(),
+        Vec::new(),
+    ] {
+        fs::write(first, &damaged)?;
+        let said = site.run(&["queue", "import", "out"])?;
+        assert_eq!(said.status, Some(1), "{}", said.out);
+        assert!(said.err.contains(first.rsplit('/').next().unwrap_or_default()), "{}", said.err);
+    }
+    assert_eq!(site.run(&["--json", "queue", "list"])?.out.matches("eve@example.com").count(), 1);
+    let later = String::from_utf8(whole)?.replacen("\"gatepost-message\":1", "\"gatepost-message\":2", 1);
+    fs::write(first, later)?;
+    let said = site.run(&["queue", "import", first])?;
+    assert!(said.err.contains("form 2"), "{}", said.err);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_damaged_message_is_named_and_the_rest_is_exported() -> Result<(), Box<dyn std::error::Error>> {
+    let site = Site::new(CONFIGURATION)?;
+    fs::create_dir_all(site.path().join("data"))?;
+    let id = queue_message(&site, "<bob@example.net>").await?;
+    queue_message(&site, "<eve@example.com>").await?;
+    assert_eq!(site.run(&["queue", "verify"])?.status, Some(0));
+    let segment = site.path().join("data/spool/segments/00000001.log");
+    let mut octets = fs::read(&segment)?;
+    let at = octets.windows(5).position(|part| part == b"hello").ok_or("no content")?;
+    octets[at] ^= 1;
+    fs::write(&segment, octets)?;
+    let said = site.run(&["queue", "verify"])?;
+    assert!(said.status == Some(1) && said.out.contains(&format!("damaged: message {id}")), "{}", said.out);
+    let said = site.run(&["queue", "export", "out", "--all"])?;
+    assert_eq!((said.out.as_str(), said.status), ("1 message written to out\n", Some(1)), "{}", said.err);
+    assert!(said.err.contains(&format!("message {id}")), "{}", said.err);
+    assert_eq!(exported(&site.path().join("out"))?.len(), 1);
+    Ok(())
+}

@@ -265,7 +265,7 @@ pub enum What {
     },
     /// An operator changed a message in the queue.
     Operated {
-        /// `held`, `released`, `removed`, `retried`.
+        /// `held`, `released`, `removed`, `retried`, `imported`.
         action: &'static str,
         /// Who, as far as is known.
         by: String,

@@ -50,7 +50,9 @@ pub use self::verify::Verified;
 use self::writer::{Writer, Written};
 use crate::disk::{Lock, Locking};
 use crate::ledger::{End, Standing, Then};
-use crate::{Claim, Content, Disk, Entry, Held, Settled, Spool, SpoolError, Stats, Ticket};
+use crate::{
+    Claim, Content, Disk, Entry, Held, Receipt, Restore, Restored, Settled, Spool, SpoolError, Stats, Ticket,
+};
 
 /// Outcomes are synced at least this often, so that a power cut repeats little.
 const OUTCOME_SYNC: Duration = Duration::from_millis(250);
@@ -82,6 +84,8 @@ impl Embedded {
         let lock = prepare(dir, &settings.disk)?;
         let shared = Arc::new(Shared::new(dir, settings, now));
         let (writer, recovery) = recover::recover(&shared)?;
+        // Set once, before anybody can ask.
+        let _ = shared.before.set(shared.ids.last().max(now.as_micros().saturating_sub(1)));
         let mut spool = Self { shared, threads: Vec::new(), _lock: lock };
         match spool.shared.settings.drive {
             Drive::Caller => spool.keep_writer(writer),
@@ -199,10 +203,9 @@ impl Drop for Embedded {
     }
 }
 
-impl Spool for Embedded {
-    type Draft = EmbeddedDraft;
-
-    async fn draft(&self) -> Result<EmbeddedDraft, SpoolError> {
+impl Embedded {
+    /// Whether there is as much room as new messages need.
+    fn check_room(&self) -> Result<(), SpoolError> {
         self.shared.check()?;
         let dir = &self.shared.folders.whole;
         let room = self
@@ -210,9 +213,32 @@ impl Spool for Embedded {
             .disk()
             .room(dir)
             .map_err(|cause| SpoolError::io("ask for the room in", dir, &cause))?;
-        if Octets(room) < self.shared.settings.floor {
-            return Err(SpoolError::NoRoom);
-        }
+        if Octets(room) < self.shared.settings.floor { Err(SpoolError::NoRoom) } else { Ok(()) }
+    }
+}
+
+impl Restore for Embedded {
+    async fn draft_as(&self, wanted: SpoolId) -> Result<EmbeddedDraft, SpoolError> {
+        self.check_room()?;
+        let shared = Arc::clone(&self.shared);
+        Ok(if shared.take_id(wanted) {
+            EmbeddedDraft::named(shared, wanted)
+        } else {
+            EmbeddedDraft::new(shared)
+        })
+    }
+
+    async fn restore(draft: EmbeddedDraft, message: Restored) -> Result<Receipt, SpoolError> {
+        let (envelope, state) = message.into_parts()?;
+        draft.commit_as(envelope, state).await
+    }
+}
+
+impl Spool for Embedded {
+    type Draft = EmbeddedDraft;
+
+    async fn draft(&self) -> Result<EmbeddedDraft, SpoolError> {
+        self.check_room()?;
         Ok(EmbeddedDraft::new(Arc::clone(&self.shared)))
     }
 

@@ -72,6 +72,14 @@ pub enum SpoolError {
         /// Who has it, as in `process 4711 (gatepost)`.
         holder: Box<str>,
     },
+    /// A later version wrote this file. Nothing was changed.
+    #[error("{} was written by a later version of gatepost (form {version})", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The version of the stored form.
+        version: u32,
+    },
     /// The settings contradict each other.
     #[error("the spool's settings do not fit together: {what}")]
     Settings {

@@ -395,7 +395,7 @@ pub(crate) fn note_whys(whys: &mut Whys, outcomes: Vec<Settled>, recipients: usi
 }
 
 /// At most [`crate::WHY_LIMIT`], and no half character.
-fn cut(why: Box<str>) -> Box<str> {
+pub(crate) fn cut(why: Box<str>) -> Box<str> {
     let limit = crate::WHY_LIMIT.as_usize();
     if why.len() <= limit {
         return why;

@@ -55,6 +55,7 @@ mod ids;
 mod ledger;
 mod memory;
 mod record;
+mod restore;
 mod spool;
 
 pub use claim::{
@@ -65,4 +66,5 @@ pub use disk::{Disk, Fault, Loss, Simulated};
 pub use embedded::{Damage, Drive, Embedded, EmbeddedDraft, EmbeddedSettings, Recovery, Verified};
 pub use error::{DamagedPart, SpoolError};
 pub use memory::{Memory, MemoryDraft};
+pub use restore::{Restore, Restored};
 pub use spool::{Draft, LIST_LIMIT, Spool};

@@ -10,8 +10,10 @@ use crate::claim::Fence;
 use crate::embedded::Record;
 use crate::ids::Ids;
 use crate::ledger::{self, Change, End, Ledger, Message, Standing, States, Then, Whys};
+use crate::record::StateMeta;
 use crate::{
-    Claim, Content, Draft, Entry, Held, LIST_LIMIT, Receipt, Settled, Spool, SpoolError, Stats, Ticket,
+    Claim, Content, Draft, Entry, Held, LIST_LIMIT, Receipt, Restore, Restored, Settled, Spool, SpoolError,
+    Stats, Ticket,
 };
 
 /// Largest message.
@@ -26,6 +28,7 @@ pub struct Memory {
 #[derive(Debug)]
 struct Shared {
     ids: Ids,
+    started: u64,
     ledger: Mutex<Ledger<Kept>>,
     changed: Notify,
 }
@@ -41,7 +44,12 @@ impl Memory {
     /// An empty spool whose ids begin at `now`.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
-        let shared = Shared { ids: Ids::starting(now), ledger: Mutex::default(), changed: Notify::new() };
+        let shared = Shared {
+            ids: Ids::starting(now),
+            started: now.as_micros(),
+            ledger: Mutex::default(),
+            changed: Notify::new(),
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -112,6 +120,20 @@ fn entry(ledger: &Ledger<Kept>, id: SpoolId, message: &Message<Kept>) -> Entry {
         held: message.standing.held(),
         recipients: ledger::shown(&message.states, &message.place.whys),
         leased: ledger.leased(id),
+    }
+}
+
+impl Restore for Memory {
+    async fn draft_as(&self, wanted: SpoolId) -> Result<MemoryDraft, SpoolError> {
+        let free = self.ledger().get_any(wanted).is_none() && wanted.number() < self.shared.started;
+        let shared = Arc::clone(&self.shared);
+        let id = if free { wanted } else { shared.ids.next() };
+        Ok(MemoryDraft { id, content: Vec::new(), shared })
+    }
+
+    async fn restore(draft: MemoryDraft, message: Restored) -> Result<Receipt, SpoolError> {
+        let (envelope, StateMeta { standing, states, whys }) = message.into_parts()?;
+        Ok(draft.keep(Arc::new(envelope), (standing, states), whys))
     }
 }
 
@@ -231,6 +253,15 @@ pub struct MemoryDraft {
     shared: Arc<Shared>,
 }
 
+impl MemoryDraft {
+    fn keep(self, envelope: Arc<Envelope>, (standing, states): (Standing, States), whys: Whys) -> Receipt {
+        let place = Kept { envelope, content: Arc::new(self.content.into()), whys };
+        self.shared.ledger().insert(self.id, Message { place, states, standing });
+        self.shared.changed.notify_one();
+        Receipt::new(self.id)
+    }
+}
+
 impl Draft for MemoryDraft {
     fn id(&self) -> SpoolId {
         self.id
@@ -249,12 +280,7 @@ impl Draft for MemoryDraft {
         if recipients == 0 {
             return Err(SpoolError::NoRecipients);
         }
-        let place =
-            Kept { envelope: Arc::new(envelope), content: Arc::new(self.content.into()), whys: Whys::new() };
         let states = States::fresh(recipients, due);
-        let message = Message { place, states, standing: Standing::Open };
-        self.shared.ledger().insert(self.id, message);
-        self.shared.changed.notify_one();
-        Ok(Receipt::new(self.id))
+        Ok(self.keep(Arc::new(envelope), (Standing::Open, states), Whys::new()))
     }
 }

@@ -4,11 +4,20 @@
 #[path = "embedded/damage.rs"]
 mod damage;
 #[cfg(test)]
+#[path = "embedded/faults.rs"]
+mod faults;
+#[cfg(test)]
 #[path = "embedded/limits.rs"]
 mod limits;
 #[cfg(test)]
 #[path = "embedded/long.rs"]
 mod long;
+#[cfg(test)]
+#[path = "embedded/restored.rs"]
+mod restored;
+#[cfg(test)]
+#[path = "embedded/samples.rs"]
+mod samples;
 #[cfg(test)]
 #[path = "embedded/space.rs"]
 mod space;

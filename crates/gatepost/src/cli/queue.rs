@@ -1,5 +1,7 @@
 //! `gatepost queue`: through the running server, or on the spool itself without one.
 
+mod parcels;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +31,8 @@ Examples:
   gatepost queue show 01k8x3m5q2w7c
   gatepost queue retry --to example.net
   gatepost queue remove --account shop@example.org --older 2d
+  gatepost queue export --all /var/backups/queue
+  gatepost queue import /var/backups/queue
   gatepost --json queue list | jq -r '.[].id'
 
 A change needs ids, or filters, or --all. Exit status: 0 done, 1 none was found or it could not be done.")]
@@ -56,6 +60,12 @@ pub enum QueueCommand {
     Release(Selection),
     /// End messages, undelivered and without a report. Your name goes into the event log.
     Remove(Selection),
+    /// Read everything in the spool and name what is damaged. Changes nothing; a server may run meanwhile.
+    Verify,
+    /// Write messages into a folder, one file each, as they are. They stay in the queue.
+    Export(parcels::ExportArguments),
+    /// Take messages back from such files, or folders of them. One that is there already is not taken twice.
+    Import(parcels::ImportArguments),
 }
 
 /// Which messages are meant.
@@ -103,6 +113,9 @@ impl From<ControlError> for Failure {
 
 pub(super) fn run(arguments: &QueueArguments, config: Option<&Path>, console: &mut Console<'_>) -> Outcome {
     let data_dir = place::load(config)?.configuration.data_dir;
+    if matches!(arguments.command, QueueCommand::Verify) {
+        return parcels::verify(&data_dir, console);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let connected = Remote::connect(&data_dir).await;
@@ -122,11 +135,14 @@ async fn offline(command: &QueueCommand, data_dir: &Path, console: &mut Console<
         return Err(Failure::no(format!("there is no spool in {}", data_dir.display())));
     }
     let opened = Embedded::open(&folder, EmbeddedSettings::default(), gatepost_mta::event::now());
-    let (spool, _recovery) = opened.map_err(|cause| {
+    let (spool, recovery) = opened.map_err(|cause| {
         let locked = matches!(cause, SpoolError::Locked { .. });
         let more = if locked { ", and does not answer on its control socket" } else { "" };
         Failure::no(format!("{cause}{more}"))
     })?;
+    for damage in &recovery.damages {
+        console.complain(format!("gatepost: damaged: {damage}"))?;
+    }
     let (events, reader) = Events::channel();
     let log = Log::start(reader, events.clone(), EventFiles::new(data_dir, Keep::default()), None)?;
     let local = Local::new(Arc::new(spool), events);
@@ -144,6 +160,9 @@ async fn execute(command: &QueueCommand, queue: &impl Queue, console: &mut Conso
         QueueCommand::Hold(selection) => change(Action::Hold, selection, queue, console).await,
         QueueCommand::Release(selection) => change(Action::Release, selection, queue, console).await,
         QueueCommand::Remove(selection) => change(Action::Remove, selection, queue, console).await,
+        QueueCommand::Verify => Ok(Status::Done),
+        QueueCommand::Export(arguments) => parcels::export(arguments, queue, console).await,
+        QueueCommand::Import(arguments) => parcels::import(arguments, queue, console).await,
     }
 }
 

@@ -6,9 +6,14 @@ use gatepost_mail::SpoolId;
 use gatepost_mta::deliver::rouse::Rouse;
 use gatepost_mta::listener::repeats::Repeats;
 use gatepost_mta::{Events, What};
-use gatepost_spool::{Entry, Held, Spool, SpoolError};
+use gatepost_spool::{Entry, Held, Restore, SpoolError};
+use tokio::sync::Mutex;
 
-use super::{Action, ControlError, Message, MessageState, PAGE, Queue, Recipient, RecipientState};
+use super::transfer::{Intake, pack};
+use super::{
+    Action, ControlError, LONGEST_PIECE, Message, MessageState, PAGE, Queue, Recipient, RecipientState, Sink,
+    Was,
+};
 
 /// The spool of this process, and where changes are told.
 #[derive(Debug)]
@@ -16,13 +21,15 @@ pub struct Local<S> {
     spool: Arc<S>,
     events: Events,
     server: Option<(Repeats, Rouse)>,
+    /// One import at a time, so that the same message does not come twice.
+    importing: Mutex<()>,
 }
 
 impl<S> Local<S> {
     /// The queue in this spool.
     #[must_use]
     pub const fn new(spool: Arc<S>, events: Events) -> Self {
-        Self { spool, events, server: None }
+        Self { spool, events, server: None, importing: Mutex::const_new(()) }
     }
 
     /// The same beside a server, which is to take a removed message for a new one when it is handed in again, and to
@@ -45,7 +52,30 @@ impl From<SpoolError> for ControlError {
     }
 }
 
-impl<S: Spool> Queue for Local<S> {
+impl<S: Restore> Local<S> {
+    /// Room for a message that comes in.
+    pub(super) fn intake(&self) -> Intake<S> {
+        Intake::new(Arc::clone(&self.spool))
+    }
+
+    /// It has come.
+    pub(super) async fn taken(
+        &self,
+        intake: Intake<S>,
+        same: &[SpoolId],
+        by: &str,
+    ) -> Result<(SpoolId, Was), ControlError> {
+        let _alone = self.importing.lock().await;
+        let (id, was) = intake.finish(same).await?;
+        if was == Was::New {
+            let by = gatepost_mta::event::quoted(by);
+            self.events.emit(None, Some(id), What::Operated { action: "imported", by });
+        }
+        Ok((id, was))
+    }
+}
+
+impl<S: Restore> Queue for Local<S> {
     async fn list(&self, after: Option<SpoolId>) -> Result<Vec<Message>, ControlError> {
         Ok(self.spool.list(after, PAGE).await?.iter().map(shown).collect())
     }
@@ -75,6 +105,31 @@ impl<S: Spool> Queue for Local<S> {
         let by = gatepost_mta::event::quoted(by);
         self.events.emit(None, Some(id), What::Operated { action: action.done(), by });
         Ok(())
+    }
+
+    async fn export(&self, id: SpoolId, to: &mut (impl Sink + Send)) -> Result<(), ControlError> {
+        pack(&*self.spool, id, to).await
+    }
+
+    async fn import(
+        &self,
+        from: &mut (impl std::io::Read + Send),
+        same: &[SpoolId],
+        by: &str,
+    ) -> Result<(SpoolId, Was), ControlError> {
+        let mut intake = self.intake();
+        let mut buffer = vec![0; LONGEST_PIECE];
+        loop {
+            let read = from.read(&mut buffer).map_err(|cause| ControlError(cause.to_string()))?;
+            if read == 0 {
+                return self.taken(intake, same, by).await;
+            }
+            intake.take(buffer.get(..read).unwrap_or_default()).await?;
+        }
+    }
+
+    async fn damaged(&self) -> Result<u64, ControlError> {
+        Ok(self.spool.stats().await.damaged)
     }
 }
 

@@ -162,3 +162,45 @@ async fn the_socket_is_for_owner_and_group_and_goes_with_the_server() {
     assert!(!path.exists());
     assert!(Remote::connect(world.folder.path()).await.unwrap().is_none());
 }
+
+/// A file in memory.
+#[derive(Default)]
+struct Written(Vec<u8>);
+
+impl Sink for Written {
+    async fn take(&mut self, octets: &[u8]) -> std::io::Result<()> {
+        self.0.extend_from_slice(octets);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_message_goes_out_and_in_through_the_socket() {
+    let (one, other) = (World::start(), World::start());
+    let id = one.queue("<bob@example.net>").await;
+    let large = {
+        let now = gatepost_mta::event::now();
+        let envelope = (*one.spool.entry(id).await.unwrap().unwrap().envelope).clone();
+        let mut draft = one.spool.draft().await.unwrap();
+        draft.write(&vec![b'x'; 3 * LONGEST_PIECE + 5]).await.unwrap();
+        draft.commit(envelope, now).await.unwrap().id()
+    };
+    let (from, to) = (one.remote().await, other.remote().await);
+    for id in [id, large] {
+        let mut file = Written::default();
+        from.export(id, &mut file).await.unwrap();
+        let (new, was) = to.import(&mut &file.0[..], &[], "ada").await.unwrap();
+        assert_eq!(was, Was::New);
+        assert_eq!(to.import(&mut &file.0[..], &[new], "ada").await.unwrap(), (new, Was::There));
+        let [sent, come] =
+            [one.spool.entry(id).await.unwrap().unwrap(), other.spool.entry(new).await.unwrap().unwrap()];
+        assert_eq!((sent.envelope, sent.recipients, sent.size), (come.envelope, come.recipients, come.size));
+        // One that is refused is heard to its end, and the connection goes on.
+        file.0[0] = b'x';
+        assert!(to.import(&mut &file.0[..], &[], "ada").await.unwrap_err().0.contains("no message"));
+    }
+    let missing = from.export(SpoolId::from_number(1), &mut Written::default()).await.unwrap_err();
+    assert!(missing.0.contains("0000000000001"), "{missing}");
+    assert_eq!(from.status().await.unwrap().messages, 2);
+    assert_eq!(to.status().await.unwrap().messages, 2);
+}

@@ -33,6 +33,8 @@ pub enum Fault {
     Sync,
     /// Reading from a file.
     Read,
+    /// Writing to a file behind its end, for want of room. Once only: behind it there is room again.
+    Room,
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +47,7 @@ struct World {
     limit: Option<u64>,
     /// Calls that change something, so far.
     steps: u64,
+    syncs: u64,
     /// The call that is the last one before the lights go out.
     cut: Option<u64>,
     fault: Option<(Fault, u64)>,
@@ -118,6 +121,30 @@ impl Simulated {
         let world = self.world();
         let size = |node: &usize| world.nodes.get(*node).map_or(0, |node| node.written.len());
         world.files.iter().map(|(path, node)| (path.clone(), size(node))).collect()
+    }
+
+    /// What is in a file; nothing if there is none.
+    #[must_use]
+    pub fn octets(&self, path: &Path) -> Option<Vec<u8>> {
+        let world = self.world();
+        let node = world.nodes.get(*world.files.get(path)?)?;
+        Some(node.written.clone())
+    }
+
+    /// Puts a file there as if it had always been; one of that name is replaced.
+    pub fn put(&self, path: &Path, octets: &[u8]) {
+        let mut world = self.world();
+        let node = world.nodes.len();
+        let (durable, written) = (octets.to_vec(), octets.to_vec());
+        world.nodes.push(Node { durable, written, unsynced: Vec::new() });
+        world.files.insert(path.to_owned(), node);
+        world.durable.insert(path.to_owned(), node);
+    }
+
+    /// Syncs of files and folders that were asked for so far, those that failed among them.
+    #[must_use]
+    pub fn syncs(&self) -> u64 {
+        self.world().syncs
     }
 
     /// Another disk with the same on it, used by nobody yet.
@@ -198,6 +225,7 @@ impl Simulated {
 
     pub(super) fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let mut world = self.world();
+        world.syncs += 1;
         world.step()?;
         world.fail(Fault::Sync)?;
         if world.lies {
@@ -334,7 +362,8 @@ impl File {
             world.fail(Fault::Write)?;
             let held = world.nodes.get(node).map_or(0, |node| node.written.len());
             let grown = (offset + octets.len()).saturating_sub(held) as u64;
-            if world.limit.is_some_and(|limit| world.used() + grown > limit) {
+            let full = world.limit.is_some_and(|limit| world.used() + grown > limit);
+            if full || (grown > 0 && world.fail(Fault::Room).is_err()) {
                 return Err(io::ErrorKind::StorageFull.into());
             }
             if let Some(node) = world.nodes.get_mut(node).filter(|_| happens) {
@@ -361,6 +390,7 @@ impl File {
 
     pub(super) fn sync(&self) -> io::Result<()> {
         self.with(|world, node| {
+            world.syncs += 1;
             world.step()?;
             let failed = world.fail(Fault::Sync);
             let lies = world.lies;

@@ -79,9 +79,15 @@ impl Drop for Spill {
 
 impl EmbeddedDraft {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let id = shared.ids.next();
+        Self::named(shared, id)
+    }
+
+    /// A draft with an id that nobody else has.
+    pub(super) fn named(shared: Arc<Shared>, id: SpoolId) -> Self {
         let charge = Charge::of(Arc::clone(&shared.drafts));
         shared.queue.expect_draft();
-        let (id, commit) = (shared.ids.next(), Commitment::Expected);
+        let commit = Commitment::Expected;
         Self { id, size: 0, crc: 0, bytes: Vec::new(), charge, spill: None, commit, shared }
     }
 
@@ -194,21 +200,50 @@ impl EmbeddedDraft {
         Ok(frame)
     }
 
-    fn commit_job(&mut self, envelope: Envelope, due: Timestamp) -> Result<Job, SpoolError> {
+    fn commit_job(&mut self, envelope: Envelope, state: StateMeta) -> Result<Job, SpoolError> {
         let envelope = Arc::new(envelope);
         let (store, home) = match self.spill {
             None => (Store::Inline, Home::Log),
             Some(_) => (Store::File { crc: self.crc }, Home::File),
         };
-        let states = States::fresh(envelope.recipients.len(), due);
-        let standing = Standing::Open;
-        let state = StateMeta { standing, states: states.clone(), whys: Whys::new() };
+        let (standing, states) = (state.standing, state.states.clone());
         let meta = MessageMeta { size: self.size, store, state, envelope: Arc::clone(&envelope) };
         let frame = self.frame(&meta)?;
         let mut charge = Charge::of(Arc::clone(&self.shared.drafts));
         std::mem::swap(&mut charge, &mut self.charge);
         let commit = Commit { envelope, standing, states, size: self.size, home, charge };
         Ok(Job::now(frame, Task::Commit(Box::new(commit))))
+    }
+
+    /// As [`Draft::commit`], with these states.
+    pub(super) async fn commit_as(
+        mut self,
+        envelope: Envelope,
+        state: StateMeta,
+    ) -> Result<Receipt, SpoolError> {
+        if envelope.recipients.is_empty() {
+            return Err(SpoolError::NoRecipients);
+        }
+        self.shared.check()?;
+        self.pour().await?;
+        self.sync_spill().await?;
+        let told_why = state.whys.iter().any(Option::is_some);
+        let job = self.commit_job(envelope, state)?;
+        let told = self.shared.push_told(job)?;
+        self.commit = Commitment::Made;
+        // From here on the record may be in the log, whatever becomes of this call.
+        if let Some(spill) = &mut self.spill {
+            spill.fate = Fate::Kept;
+        }
+        let result = self.shared.told(told).await;
+        if let (Err(SpoolError::NoRoom), Some(spill)) = (&result, &mut self.spill) {
+            spill.fate = Fate::Removed;
+        }
+        if told_why {
+            // The record holds reasons, which those in memory do not.
+            self.shared.index().hot.remove(self.id);
+        }
+        result.map(|()| Receipt::new(self.id))
     }
 }
 
@@ -231,24 +266,9 @@ impl Draft for EmbeddedDraft {
         self.spill(octets).await
     }
 
-    async fn commit(mut self, envelope: Envelope, due: Timestamp) -> Result<Receipt, SpoolError> {
-        if envelope.recipients.is_empty() {
-            return Err(SpoolError::NoRecipients);
-        }
-        self.shared.check()?;
-        self.pour().await?;
-        self.sync_spill().await?;
-        let job = self.commit_job(envelope, due)?;
-        let told = self.shared.push_told(job)?;
-        self.commit = Commitment::Made;
-        // From here on the record may be in the log, whatever becomes of this call.
-        if let Some(spill) = &mut self.spill {
-            spill.fate = Fate::Kept;
-        }
-        let result = self.shared.told(told).await;
-        if let (Err(SpoolError::NoRoom), Some(spill)) = (&result, &mut self.spill) {
-            spill.fate = Fate::Removed;
-        }
-        result.map(|()| Receipt::new(self.id))
+    async fn commit(self, envelope: Envelope, due: Timestamp) -> Result<Receipt, SpoolError> {
+        let states = States::fresh(envelope.recipients.len(), due);
+        let state = StateMeta { standing: Standing::Open, states, whys: Whys::new() };
+        self.commit_as(envelope, state).await
     }
 }

@@ -233,6 +233,15 @@ impl Index {
         others.flat_map(|(_, other)| written_in(other, segment)).collect()
     }
 
+    /// Whether anything on disk may still speak of this id: a message, the end of one, a file.
+    pub(super) fn knows(&self, id: SpoolId) -> bool {
+        let spoken = |segment: &Segment| segment.graves.contains_key(&id) || segment.moved.contains(&id);
+        self.ledger.get_any(id).is_some()
+            || self.damaged.contains(&id)
+            || self.discarded.contains(&id)
+            || self.segments.values().any(spoken)
+    }
+
     /// A message's end was written once more, in this segment.
     pub(super) fn bury_again(&mut self, id: SpoolId, written: NonZeroU32) {
         self.rewritten += 1;

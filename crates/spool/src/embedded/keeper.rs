@@ -50,7 +50,10 @@ pub(super) fn cycle(shared: &Shared) {
 fn attempt(shared: &Shared) -> Result<(), SpoolError> {
     discard(shared)?;
     reclaim(shared)?;
-    while let Some(sequence) = crowded(shared) {
+    // No more than were there: what is written again is left for the next cycle.
+    let most = shared.index().segments.len();
+    for _ in 0..most {
+        let Some(sequence) = crowded(shared) else { break };
         let moved = empty(shared, sequence);
         reclaim(shared)?;
         moved?;

@@ -15,6 +15,7 @@ use super::scan::{self, Content, Gap, Scan};
 use super::segment::{HEADER, Header, Life, SegmentFile, Spare};
 use super::shared::Shared;
 use super::writer::{Tail, Writer};
+use crate::disk::File;
 use crate::record::{FOOT, Frame, HEAD, Kind};
 use crate::{DamagedPart, SpoolError};
 
@@ -187,16 +188,7 @@ fn find_segments(
     recovery: &mut Recovery,
 ) -> Result<BTreeMap<NonZeroU32, SegmentFile>, SpoolError> {
     let mut used = BTreeMap::new();
-    let folder = &shared.folders.segments;
-    let names = shared.disk().names(folder).map_err(|cause| SpoolError::io("list", folder, &cause))?;
-    for name in names {
-        let Some(number) = name.strip_suffix(".log").and_then(|number| number.parse::<u32>().ok()) else {
-            continue;
-        };
-        shared.names_from(number.saturating_add(1));
-        let path = folder.join(&name);
-        let file = shared.disk().open(&path).map_err(|cause| SpoolError::io("open", &path, &cause))?;
-        let header = Header::read(&file, &path)?;
+    for (file, path, header) in headers(shared)? {
         header.mend(&file, &path)?;
         let length = file.length().map_err(|cause| SpoolError::io("read", &path, &cause))?;
         match header.life {
@@ -213,7 +205,7 @@ fn find_segments(
             Life::Free => {
                 shared.disk().remove(&path).map_err(|cause| SpoolError::io("remove", &path, &cause))?;
             }
-            Life::Unreadable => recovery.damages.push(Damage {
+            Life::Newer { .. } | Life::Unreadable => recovery.damages.push(Damage {
                 id: None,
                 part: DamagedPart::Envelope,
                 file: path,
@@ -225,6 +217,24 @@ fn find_segments(
         NonZeroU32::new(sequence).is_some_and(|sequence| used.contains_key(&sequence))
     });
     Ok(used)
+}
+
+/// The headers of all segments. They are read before anything is changed: a spool of a later version is left as it is.
+fn headers(shared: &Shared) -> Result<Vec<(File, PathBuf, Header)>, SpoolError> {
+    let folder = &shared.folders.segments;
+    let names = shared.disk().names(folder).map_err(|cause| SpoolError::io("list", folder, &cause))?;
+    let mut headers = Vec::new();
+    for name in names {
+        let Some(number) = name.strip_suffix(".log").and_then(|number| number.parse::<u32>().ok()) else {
+            continue;
+        };
+        shared.names_from(number.saturating_add(1));
+        let path = folder.join(&name);
+        let file = shared.disk().open(&path).map_err(|cause| SpoolError::io("open", &path, &cause))?;
+        let header = Header::read(&file, &path)?;
+        headers.push((file, path, header));
+    }
+    Ok(headers)
 }
 
 /// Overwrites what a crash has torn, so that no later start takes it for damage.

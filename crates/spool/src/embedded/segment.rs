@@ -17,6 +17,8 @@ pub(super) const HEADER: u64 = 2 * COPY_AT[1];
 const COPY_AT: [u64; 2] = [0, 4096];
 const COPY: usize = 40;
 const MAGIC: &[u8; 12] = b"gatepost-log";
+/// The version of the stored form: of this header, and of all records behind it. Whoever changes either raises it
+/// and adds a sample (`tests/embedded/samples.rs`).
 const VERSION: u32 = 1;
 /// How much is written at a time to fill a new file.
 const FILL: usize = 1 << 20;
@@ -37,6 +39,10 @@ pub(super) enum Life {
     Used {
         stamp: Stamp,
         mark: u64,
+    },
+    /// In a form that this version does not know.
+    Newer {
+        version: u32,
     },
     /// Neither copy can be read, and it is not a new file.
     Unreadable,
@@ -139,13 +145,16 @@ impl Header {
             copies.push(life.unwrap_or(if blank { Life::Free } else { Life::Unreadable }));
         }
         let age = |life: &Life| match life {
+            Life::Newer { .. } => (3, 0),
             Life::Used { stamp, .. } => (2, stamp.sequence),
             Life::Free => (1, 0),
             Life::Unreadable => (0, 0),
         };
         let agree = matches!(copies.as_slice(), [one, other] if one == other);
-        let life = copies.into_iter().max_by_key(age).unwrap_or(Life::Unreadable);
-        Ok(Self { life, agree })
+        match copies.into_iter().max_by_key(age).unwrap_or(Life::Unreadable) {
+            Life::Newer { version } => Err(SpoolError::Newer { path: path.to_owned(), version }),
+            life @ (Life::Free | Life::Used { .. } | Life::Unreadable) => Ok(Self { life, agree }),
+        }
     }
 
     /// Writes both copies again where they do not agree.
@@ -164,7 +173,7 @@ impl Header {
 fn write_copy(file: &File, path: &Path, (life, at): (Life, u64)) -> Result<(), SpoolError> {
     let (sequence, salt, mark) = match life {
         Life::Used { stamp, mark } => (stamp.sequence, stamp.salt, mark),
-        Life::Free | Life::Unreadable => (0, 0, 0),
+        Life::Free | Life::Newer { .. } | Life::Unreadable => (0, 0, 0),
     };
     let mut octets = Vec::with_capacity(COPY);
     let mut write = Writer(&mut octets);
@@ -178,13 +187,18 @@ fn write_copy(file: &File, path: &Path, (life, at): (Life, u64)) -> Result<(), S
     file.write_at(&mut [IoSlice::new(&octets)], at).map_err(|cause| SpoolError::io("write", path, &cause))
 }
 
+/// Every version keeps magic, version and checksum where they are.
 fn read_copy(octets: &[u8]) -> Option<Life> {
     let (covered, crc) = octets.split_at_checked(COPY - 4)?;
     let mut read = Reader(covered.strip_prefix(MAGIC)?);
     let version = read.u32()?;
     let stamp = Stamp { sequence: read.u32()?, salt: read.u32()? };
     let mark = read.u64()?;
-    let right = Reader(crc).u32()? == crc32c::crc32c(covered) && version == VERSION;
-    let life = if stamp.sequence == 0 { Life::Free } else { Life::Used { stamp, mark } };
+    let right = Reader(crc).u32()? == crc32c::crc32c(covered);
+    let life = match (version, stamp.sequence) {
+        (VERSION, 0) => Life::Free,
+        (VERSION, _) => Life::Used { stamp, mark },
+        (version, _) => Life::Newer { version },
+    };
     right.then_some(life)
 }

@@ -1,5 +1,6 @@
 //! What the engine's parts share.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::budget::Budget;
 use super::hot::Hot;
-use super::index::{Index, RESERVED};
+use super::index::{Index, RESERVED, Stage};
 use super::keeper;
 use super::pool::Pool;
 use super::queue::{Job, Queue};
@@ -49,6 +50,10 @@ pub(super) struct Shared {
     pub(super) settings: EmbeddedSettings,
     pub(super) folders: Folders,
     pub(super) ids: Ids,
+    /// Ids up to this are older than this process; no draft of it has one, unless it is among those below.
+    pub(super) before: OnceLock<u64>,
+    /// Older ids that were given to messages taken back.
+    pub(super) restored: Mutex<BTreeSet<SpoolId>>,
     pub(super) queue: Queue,
     pub(super) drafts: Arc<Budget>,
     /// For the records of large messages.
@@ -76,6 +81,8 @@ impl Shared {
         Self {
             folders: Folders::of(dir),
             ids: Ids::starting(now),
+            before: OnceLock::new(),
+            restored: Mutex::default(),
             queue: Queue::default(),
             drafts: Arc::new(Budget::new(settings.draft_memory)),
             pool: Arc::new(Pool::of(settings.largest_buffer())),
@@ -110,6 +117,16 @@ impl Shared {
             *place = *octet;
         }
         Stamp { sequence: sequence.get(), salt: crc32c::crc32c(&octets) }
+    }
+
+    /// Takes an id for a message that had it before; false if it is not free.
+    pub(super) fn take_id(&self, id: SpoolId) -> bool {
+        let old = self.before.get().is_some_and(|before| id.number() <= *before && id.number() > 0);
+        // A damaged segment may hold a message of that id that nobody has seen.
+        let index = self.index();
+        let hidden = index.segments.values().any(|segment| segment.stage == Stage::Damaged);
+        let free = old && !hidden && !index.knows(id);
+        free && self.restored.lock().unwrap_or_else(PoisonError::into_inner).insert(id)
     }
 
     /// Names from this one on are free.

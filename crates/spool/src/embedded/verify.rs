@@ -58,7 +58,7 @@ fn verify_segment(
     let stamp = match Header::read(&file, path)?.life {
         Life::Used { stamp, .. } => stamp,
         Life::Free => return Ok(Vec::new()),
-        Life::Unreadable => {
+        Life::Newer { .. } | Life::Unreadable => {
             let part = DamagedPart::Envelope;
             verified.damages.push(Damage { id: None, part, file: path.to_owned(), offset: Octets(0) });
             return Ok(Vec::new());

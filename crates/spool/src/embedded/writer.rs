@@ -166,7 +166,7 @@ impl Writer {
             }
             index.segments.insert(sequence, segment);
         }
-        self.tail = Tail { file, sequence, end: HEADER, capacity: self.tail.capacity };
+        self.tail = Tail { file, sequence, end: HEADER, capacity: shared.settings.segment.0 };
         self.start = HEADER;
         shared.keeper.wake();
         Ok(())
