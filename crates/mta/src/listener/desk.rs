@@ -94,8 +94,11 @@ impl<S: Spool, D: Directory> Desk<S, D> {
                 };
                 Answer::Permit
             }
-            Question::AuthBegin { mechanism, initial } => self.begin_login(&mechanism, initial).await,
-            Question::AuthResponse(octets) => self.continue_login(&octets).await,
+            // A session logs in once at most: it need not have room for that all its life.
+            Question::AuthBegin { mechanism, initial } => {
+                Box::pin(self.begin_login(&mechanism, initial)).await
+            }
+            Question::AuthResponse(octets) => Box::pin(self.continue_login(&octets)).await,
             Question::AuthCancel => return self.break_off_login(),
             Question::Sender(sender) => self.sender(sender).await,
             Question::Recipient(recipient) => self.recipient(recipient).await,
