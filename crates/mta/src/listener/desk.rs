@@ -94,7 +94,7 @@ impl<S: Spool, D: Directory> Desk<S, D> {
                 };
                 Answer::Permit
             }
-            // A session logs in once at most: it need not have room for that all its life.
+            // Boxed is what is large: sessions, most of which wait, have room for the rest of this all their life.
             Question::AuthBegin { mechanism, initial } => {
                 Box::pin(self.begin_login(&mechanism, initial)).await
             }
@@ -103,7 +103,7 @@ impl<S: Spool, D: Directory> Desk<S, D> {
             Question::Sender(sender) => self.sender(sender).await,
             Question::Recipient(recipient) => self.recipient(recipient).await,
             Question::Open => self.open_draft().await,
-            Question::Complete(seen) => match self.complete(seen).await {
+            Question::Complete(seen) => match Box::pin(self.complete(seen)).await {
                 Ok(receipt) => return session.stored(receipt),
                 Err(reply) => Answer::Refuse(reply),
             },
