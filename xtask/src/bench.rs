@@ -71,6 +71,7 @@ struct Head {
     limits: Limits,
     meter: &'static str,
     deferred: u64,
+    postfix_deferred: u64,
 }
 
 impl Head {
@@ -81,16 +82,18 @@ impl Head {
             limits: Limits::take(settings)?,
             meter: account::Account::open("probe").meter().told(),
             deferred: settings.deferred,
+            postfix_deferred: settings.deferred(Kind::Postfix),
         })
     }
 
     fn told(&self) -> String {
-        let Self { business, disk, limits, meter, deferred } = self;
+        let Self { business, disk, limits, meter, deferred, postfix_deferred } = self;
         format!(
             "At the begin: {}.\n\
              Disk: {disk:.0} appends of 4 KiB with fdatasync a second, by one writer.\n\
              Generator straight to sink: {} of 4 KiB; {} of 1 MiB.\n\
-             CPU is that of the relay alone, ended children included, {meter}. {deferred} messages wait in W6.\n\
+             CPU is that of the relay alone, ended children included, {meter}. In W6 {deferred} messages wait at gatepost, \
+             {postfix_deferred} at Postfix.\n\
              Median of the rounds (lowest to highest); a ratio above 1 means that gatepost is better.",
             business.told(),
             limits.small.told(),

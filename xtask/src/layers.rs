@@ -55,6 +55,18 @@ const TABLE: &[(&str, &[&str])] = &[
         "gatepost-fuzz",
         &["gatepost-mail", "gatepost-sasl", "gatepost-smtp", "gatepost-policy", "gatepost-spool", "gatepost"],
     ),
+    // Stands outside like a test too: it plays the server in a world of its own, and nothing may use it.
+    (
+        "gatepost-simulate",
+        &[
+            "gatepost-mail",
+            "gatepost-sasl",
+            "gatepost-policy",
+            "gatepost-spool",
+            "gatepost-directory",
+            "gatepost-mta",
+        ],
+    ),
     (TESTWORLD, &[]),
     (XTASK, &[TESTWORLD]),
 ];

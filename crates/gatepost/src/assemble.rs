@@ -92,7 +92,8 @@ impl Running {
             settings: Mutex::new(settings.clone()),
         });
         let (ended, watched) = watch::channel(false);
-        let queue = Arc::new(Local::new(spool.clone(), events.clone()));
+        let queue = Local::new(spool.clone(), events.clone()).beside(reloading.server.repeats());
+        let queue = Arc::new(queue);
         let helpers = vec![
             tokio::spawn(socket.serve(queue, reloading.clone(), watched.clone())),
             tokio::spawn(watch_certificate(reloading.clone(), watched)),

@@ -7,6 +7,7 @@ pub mod files;
 
 use std::io::Write;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use gatepost_mta::{Event, Events};
 use serde_json::{Value, json};
@@ -17,7 +18,10 @@ use crate::story::{self, Fields, Mood};
 use files::EventFiles;
 
 /// Most events that are written before the stream is flushed.
-const BATCH: usize = 256;
+const BATCH: usize = 4096;
+/// How long the writer rests after each batch, so that it wakes up for many events and not for each. What it has not
+/// written when the process is killed is lost.
+const REST: Duration = Duration::from_millis(10);
 
 /// Where events are shown beside the files.
 pub struct Stream {
@@ -48,8 +52,8 @@ impl Log {
         stream: Option<Stream>,
     ) -> std::io::Result<Self> {
         let (stop, stopped) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        let writer = Writer { files, stream, events, lost: 0, trouble: Trouble::None };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let writer = Writer { files, stream, events, line: Vec::new(), lost: 0, trouble: Trouble::None };
         let work = move || runtime.block_on(writer.run(reader, stopped));
         let thread = std::thread::Builder::new().name("events".to_owned()).spawn(work)?;
         Ok(Self { thread, stop })
@@ -67,6 +71,8 @@ struct Writer {
     files: EventFiles,
     stream: Option<Stream>,
     events: Events,
+    /// The line that is being written.
+    line: Vec<u8>,
     /// Lost events that were told already.
     lost: u64,
     trouble: Trouble,
@@ -81,21 +87,21 @@ enum Trouble {
 
 impl Writer {
     async fn run(mut self, mut reader: mpsc::Receiver<Event>, mut stopped: oneshot::Receiver<()>) {
-        let mut batch = Vec::with_capacity(BATCH);
-        loop {
-            let read = tokio::select! {
-                biased;
-                read = reader.recv_many(&mut batch, BATCH) => read,
-                _ = &mut stopped => {
-                    reader.close();
-                    break;
+        let mut batch = Vec::new();
+        let work = async {
+            while reader.recv_many(&mut batch, BATCH).await > 0 {
+                self.write(&mut batch);
+                if reader.len() < BATCH {
+                    tokio::time::sleep(REST).await;
                 }
-            };
-            if read == 0 {
-                break;
             }
-            self.write(&mut batch);
+        };
+        tokio::select! {
+            biased;
+            _ = &mut stopped => {}
+            () = work => {}
         }
+        reader.close();
         while reader.recv_many(&mut batch, BATCH).await > 0 {
             self.write(&mut batch);
         }
@@ -121,14 +127,14 @@ impl Writer {
     }
 
     fn write_one(&mut self, event: &Event) {
-        let written = serde_json::to_vec(event).map_err(std::io::Error::from);
-        let written = written.and_then(|line| self.files.append(&line).map(|()| line));
-        match written {
-            Ok(line) => self.show(&line, event),
-            Err(cause) => {
-                self.show(&serde_json::to_vec(event).unwrap_or_default(), event);
-                self.note(Err(cause));
-            }
+        let mut line = std::mem::take(&mut self.line);
+        line.clear();
+        let written = serde_json::to_writer(&mut line, event).map_err(std::io::Error::from);
+        let written = written.and_then(|()| self.files.append(&line));
+        self.show(&line, event);
+        self.line = line;
+        if written.is_err() {
+            self.note(written);
         }
     }
 

@@ -71,6 +71,13 @@ pub fn sentence(fields: &Fields) -> String {
             format!("the message from {} was refused{}", path(&get("sender")), refused(fields))
         }
         "queued" => queued(fields),
+        "repeated" => format!(
+            "{} handed the message of session {} in again, and was told that it is queued already{}; {}",
+            get("client"),
+            get("first-session"),
+            ruled(fields),
+            get("because")
+        ),
         "disconnected" => format!("the session ended: {}", get("cause")),
         other => after_the_session(other, fields),
     }

@@ -76,8 +76,8 @@ pub enum Host {
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Domain(domain) => domain.fmt(f),
-            Self::Literal(literal) => literal.fmt(f),
+            Self::Domain(domain) => fmt::Display::fmt(domain, f),
+            Self::Literal(literal) => fmt::Display::fmt(literal, f),
         }
     }
 }
@@ -146,7 +146,13 @@ impl Mailbox {
     #[must_use]
     pub fn with_ascii_domain(&self) -> String {
         match &self.host {
-            Host::Domain(domain) => format!("{}@{}", self.local_part, domain.ascii()),
+            Host::Domain(domain) => {
+                let mut text = self.local_part.to_string();
+                text.reserve_exact(1 + domain.ascii().len());
+                text.push('@');
+                text.push_str(domain.ascii());
+                text
+            }
             Host::Literal(literal) => format!("{}@{literal}", self.local_part),
         }
     }
@@ -163,7 +169,9 @@ impl Mailbox {
 
 impl fmt::Display for Mailbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.local_part, self.host)
+        fmt::Display::fmt(&self.local_part, f)?;
+        f.write_str("@")?;
+        fmt::Display::fmt(&self.host, f)
     }
 }
 

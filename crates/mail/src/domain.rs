@@ -103,17 +103,21 @@ impl fmt::Display for Domain {
 }
 
 fn is_host_name(ascii: &str) -> bool {
-    let last_is_number =
-        ascii.rsplit('.').next().is_none_or(|label| label.bytes().all(|b| b.is_ascii_digit()));
-    ascii.len() <= LONGEST && !last_is_number && ascii.split('.').all(is_label)
+    let mut last: &[u8] = &[];
+    for label in ascii.as_bytes().split(|&octet| octet == b'.') {
+        if !is_label(label) {
+            return false;
+        }
+        last = label;
+    }
+    ascii.len() <= LONGEST && !last.iter().all(u8::is_ascii_digit)
 }
 
-fn is_label(label: &str) -> bool {
-    !label.is_empty()
+fn is_label(label: &[u8]) -> bool {
+    let ends = (label.first(), label.last());
+    !matches!(ends, (None, _) | (Some(b'-'), _) | (_, Some(b'-')))
         && label.len() <= LONGEST_LABEL
-        && !label.starts_with('-')
-        && !label.ends_with('-')
-        && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        && label.iter().all(|b| matches!(b, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_'))
 }
 
 #[cfg(test)]

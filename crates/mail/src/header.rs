@@ -126,11 +126,19 @@ impl HeaderFacts {
 /// Reads a header section in pieces of any size.
 pub struct HeaderScan {
     limits: HeaderLimits,
+    authors: Authors,
     facts: HeaderFacts,
     place: Place,
     keeps: Keeps,
     name: Vec<u8>,
     value: Vec<u8>,
+}
+
+/// Whether From and Sender are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Authors {
+    Read,
+    PassedOver,
 }
 
 /// Where in the section the next octet stands.
@@ -162,12 +170,20 @@ impl HeaderScan {
     pub fn new(limits: HeaderLimits) -> Self {
         Self {
             limits,
+            authors: Authors::Read,
             facts: HeaderFacts::default(),
             place: Place::LineStart,
             keeps: Keeps::Nothing,
             name: Vec::new(),
             value: Vec::new(),
         }
+    }
+
+    /// For content whose authors nobody asks about: reading addresses is most of the work. The facts say of From and
+    /// Sender that they are missing.
+    #[must_use]
+    pub fn without_authors(self) -> Self {
+        Self { authors: Authors::PassedOver, ..self }
     }
 
     /// Takes the next piece of content. Once the section has ended or is too large, pieces are not looked at.
@@ -274,7 +290,7 @@ impl HeaderScan {
         let seen = line_end.unwrap_or(rest.len());
         if self.keeps != Keeps::Nothing {
             let room = (self.limits.field.as_usize() + 1).saturating_sub(self.value.len());
-            self.value.extend(rest.iter().take(seen.min(room)));
+            self.value.extend_from_slice(rest.get(..seen.min(room)).unwrap_or(rest));
         }
         match line_end.and_then(|at| rest.get(at)) {
             Some(octet) => {
@@ -292,9 +308,9 @@ impl HeaderScan {
             self.facts.malformed_lines += 1;
         }
         self.keeps = if is("From") {
-            Keeps::From
+            if self.authors == Authors::Read { Keeps::From } else { Keeps::Nothing }
         } else if is("Sender") {
-            Keeps::Sender
+            if self.authors == Authors::Read { Keeps::Sender } else { Keeps::Nothing }
         } else if is("Delivered-To") {
             Keeps::DeliveredTo
         } else {

@@ -77,12 +77,33 @@ impl fmt::Display for LocalPart {
 }
 
 fn is_dot_string(text: &str) -> bool {
+    if text.is_ascii() {
+        return is_ascii_dot_string(text.as_bytes());
+    }
     text.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atom_letter))
 }
 
+/// The same of ASCII, which nearly all are.
+fn is_ascii_dot_string(text: &[u8]) -> bool {
+    let mut last = b'.';
+    for &octet in text {
+        let fits = if octet == b'.' { last != b'.' } else { is_atom_octet(octet) };
+        if !fits {
+            return false;
+        }
+        last = octet;
+    }
+    last != b'.'
+}
+
+const fn is_atom_octet(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric()
+        || matches!(octet, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'/' | b'=' | b'?' | b'^'..=b'`' | b'{'..=b'~')
+}
+
 fn is_atom_letter(letter: char) -> bool {
-    if letter.is_ascii() {
-        letter.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(letter)
+    if let Ok(octet @ 0..=127) = u8::try_from(letter) {
+        is_atom_octet(octet)
     } else {
         !letter.is_control() && !letter.is_whitespace()
     }

@@ -49,6 +49,8 @@ pub struct Reported<'a> {
     pub last_attempt: Option<Timestamp>,
     /// Until when it will be tried: for delays.
     pub retry_until: Option<Timestamp>,
+    /// The host that may have the message all the same: all was sent to it once, and no answer came.
+    pub in_doubt: Option<&'a str>,
 }
 
 impl Reported<'_> {

@@ -74,23 +74,20 @@ impl EnhancedStatus {
     /// Reads `5.7.1`; numbers have at most three digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split('.');
-        let (class, subject, detail) = (parts.next()?, parts.next()?, parts.next()?);
-        let number = |part: &str| {
-            let fits = (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
-            fits.then(|| part.parse::<u16>().ok()).flatten()
-        };
-        let class = match class {
-            "2" => 2,
-            "4" => 4,
-            "5" => 5,
+        let (class, rest) = match text.as_bytes() {
+            [class @ (b'2' | b'4' | b'5'), b'.', rest @ ..] => (class - b'0', rest),
             _ => return None,
         };
-        if parts.next().is_some() {
-            return None;
-        }
-        Some(Self { class, subject: number(subject)?, detail: number(detail)? })
+        let dot = rest.iter().position(|&octet| octet == b'.')?;
+        let (subject, detail) = (rest.get(..dot)?, rest.get(dot + 1..)?);
+        Some(Self { class, subject: short_number(subject)?, detail: short_number(detail)? })
     }
+}
+
+/// One to three digits.
+fn short_number(digits: &[u8]) -> Option<u16> {
+    let fits = (1..=3).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
+    fits.then(|| digits.iter().fold(0, |number, digit| number * 10 + u16::from(digit - b'0')))
 }
 
 impl fmt::Display for EnhancedStatus {
@@ -222,7 +219,8 @@ impl fmt::Display for Reply {
 }
 
 fn without_controls(text: String) -> String {
-    if text.contains(|c: char| c.is_control() && c != '\n') {
+    let plain = text.bytes().all(|octet| matches!(octet, b' '..=b'~' | b'\n'));
+    if !plain && text.contains(|c: char| c.is_control() && c != '\n') {
         text.replace(|c: char| c.is_control() && c != '\n', "?")
     } else {
         text

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 const MICROS_PER_SECOND: u64 = 1_000_000;
 const SECONDS_PER_DAY: u64 = 86_400;
+/// Octets of a moment as RFC 5322 writes it.
+const RFC5322: usize = 31;
 const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -54,10 +56,44 @@ impl Timestamp {
     #[must_use]
     pub fn rfc5322(self) -> String {
         let date = Civil::of(self);
-        let weekday = WEEKDAYS.get((date.days % 7) as usize).copied().unwrap_or_default();
-        let month = MONTHS.get(date.month as usize - 1).copied().unwrap_or_default();
         let Civil { year, day, hour, minute, second, .. } = date;
-        format!("{weekday}, {day} {month} {year} {hour:02}:{minute:02}:{second:02} +0000")
+        let mut text = String::with_capacity(RFC5322);
+        text.push_str(WEEKDAYS.get((date.days % 7) as usize).copied().unwrap_or_default());
+        text.push_str(", ");
+        if day < 10 {
+            text.push(char::from(b'0' + day as u8));
+        } else {
+            two(&mut text, day);
+        }
+        text.push(' ');
+        text.push_str(MONTHS.get(date.month as usize - 1).copied().unwrap_or_default());
+        text.push(' ');
+        text.push_str(&year.to_string());
+        for (before, number) in [(' ', hour), (':', minute), (':', second)] {
+            text.push(before);
+            two(&mut text, number);
+        }
+        text.push_str(" +0000");
+        text
+    }
+}
+
+/// Adds a number of at most two digits, both of them written.
+fn two(text: &mut String, number: u64) {
+    let mut digits = *b"00";
+    fill(&mut digits, number);
+    text.push_str(std::str::from_utf8(&digits).unwrap_or_default());
+}
+
+/// Writes a number so that its last digit is the last octet, over as many octets as it has digits.
+fn fill(digits: &mut [u8], number: u64) {
+    let mut left = number;
+    for place in digits.iter_mut().rev() {
+        if left == 0 {
+            return;
+        }
+        *place = b'0' + (left % 10) as u8;
+        left /= 10;
     }
 }
 
@@ -66,7 +102,17 @@ impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Civil { year, month, day, hour, minute, second, .. } = Civil::of(*self);
         let millis = self.0 % MICROS_PER_SECOND / 1000;
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+        if year > 9999 {
+            return write!(f, "{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z");
+        }
+        // At once: every line of every log has one.
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        for (last, number) in
+            [(3, year), (6, month), (9, day), (12, hour), (15, minute), (18, second), (22, millis)]
+        {
+            fill(text.get_mut(..=last).unwrap_or_default(), number);
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -115,6 +161,7 @@ mod tests {
             (0, "Thu, 1 Jan 1970 00:00:00 +0000", "1970-01-01T00:00:00.000Z"),
             (951_782_400, "Tue, 29 Feb 2000 00:00:00 +0000", "2000-02-29T00:00:00.000Z"),
             (1_795_299_337, "Sat, 21 Nov 2026 22:15:37 +0000", "2026-11-21T22:15:37.000Z"),
+            (253_402_300_800, "Sat, 1 Jan 10000 00:00:00 +0000", "10000-01-01T00:00:00.000Z"),
             (4_107_542_399, "Sun, 28 Feb 2100 23:59:59 +0000", "2100-02-28T23:59:59.000Z"),
         ];
         for (seconds, mail, log) in rows {

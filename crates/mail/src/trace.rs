@@ -69,43 +69,50 @@ pub struct Hop<'a> {
     pub at: Timestamp,
 }
 
+/// Octets that hold most Received fields. One is written for every message, so it is put together without the
+/// formatter where that is easy.
+const USUAL: usize = 384;
+
 /// The Received field of a hop (RFC 5321 section 4.4).
 #[must_use]
 pub fn received(hop: &Hop<'_>) -> Vec<u8> {
-    let mut text = format!("Received: from {}", hello_word(hop.hello));
-    match (hop.client_name, hop.client) {
-        (Some(name), Some(client)) => add(&mut text, format_args!(" ({} {})", name.ascii(), literal(client))),
-        (None, Some(client)) => add(&mut text, format_args!(" ({})", literal(client))),
-        (_, None) => {}
+    let mut text = String::with_capacity(USUAL);
+    put(&mut text, &["Received: from ", &hello_word(hop.hello)]);
+    if let Some(client) = hop.client {
+        text.push_str(" (");
+        if let Some(name) = hop.client_name {
+            put(&mut text, &[name.ascii(), " "]);
+        }
+        add(&mut text, format_args!("{})", literal(client)));
     }
-    add(&mut text, format_args!("\r\n\tby {} with {}", hop.by.ascii(), protocol(hop)));
+    put(&mut text, &["\r\n\tby ", hop.by.ascii(), " with "]);
+    protocol(hop, &mut text);
     if let Some(tls) = hop.tls {
-        let (version, cipher) = (harmless(tls.version), harmless(tls.cipher));
-        add(&mut text, format_args!("\r\n\t({version} {cipher})"));
+        put(&mut text, &["\r\n\t(", &harmless(tls.version), " ", &harmless(tls.cipher), ")"]);
     }
     add(&mut text, format_args!("\r\n\tid {}", hop.id));
     if let Some(path) = hop.only_recipient {
-        add(&mut text, format_args!("\r\n\tfor {}", written(path, hop.international)));
+        put(&mut text, &["\r\n\tfor ", &written(path, hop.international)]);
     }
-    add(&mut text, format_args!(";\r\n\t{}\r\n", hop.at.rfc5322()));
+    put(&mut text, &[";\r\n\t", &hop.at.rfc5322(), "\r\n"]);
     text.into_bytes()
 }
 
 /// The names of RFC 3848 and RFC 6531 section 4.3.
-fn protocol(hop: &Hop<'_>) -> String {
-    let base = match (hop.greeting, hop.international) {
-        (Greeting::Helo, _) => return "SMTP".to_owned(),
+fn protocol(hop: &Hop<'_>, text: &mut String) {
+    text.push_str(match (hop.greeting, hop.international) {
+        (Greeting::Helo, _) => return text.push_str("SMTP"),
         (Greeting::Ehlo, International::No) => "ESMTP",
         (Greeting::Ehlo, International::Yes) => "UTF8SMTP",
         (Greeting::Lhlo, International::No) => "LMTP",
         (Greeting::Lhlo, International::Yes) => "UTF8LMTP",
-    };
-    let secured = hop.tls.map_or("", |_| "S");
-    let proved = match hop.logged_in {
-        LoggedIn::Yes => "A",
-        LoggedIn::No => "",
-    };
-    format!("{base}{secured}{proved}")
+    });
+    if hop.tls.is_some() {
+        text.push('S');
+    }
+    if hop.logged_in == LoggedIn::Yes {
+        text.push('A');
+    }
 }
 
 /// A name that is none of DNS is shown as far as its letters are harmless.
@@ -163,6 +170,10 @@ pub fn missing(facts: &HeaderFacts, id: SpoolId, by: &Domain, at: Timestamp) -> 
         add(&mut text, format_args!("Message-ID: <{id}@{}>\r\n", by.ascii()));
     }
     text.into_bytes()
+}
+
+fn put(text: &mut String, words: &[&str]) {
+    words.iter().for_each(|word| text.push_str(word));
 }
 
 /// Writing into a string cannot fail.

@@ -19,6 +19,8 @@ pub use crate::outside::wall_clock as now;
 const QUEUE: usize = 65_536;
 /// Longest text of a peer that an event keeps, in octets.
 const LONGEST_TEXT: usize = 512;
+/// Octets that hold most addresses and replies: a text that grows while it is written is paid for several times.
+const USUAL_TEXT: usize = 64;
 
 /// Something worth telling, and when and where it happened.
 #[derive(Debug, Clone, Serialize)]
@@ -185,6 +187,18 @@ pub enum What {
         /// From where.
         client: String,
     },
+    /// The message came again in this session, because its 250 was lost before, and got the id that it has. There is one
+    /// message still.
+    Repeated {
+        /// The session that brought it first.
+        first_session: String,
+        /// From where it came again.
+        client: IpAddr,
+        /// By which rule it is the same.
+        rule: &'static str,
+        /// The facts that counted.
+        because: String,
+    },
     /// A session ended.
     Disconnected {
         /// Why: `quit`, `hang-up`, `expired`, `refused`, `error …`.
@@ -326,12 +340,19 @@ impl Events {
 
 /// A peer's text, cut and without control characters.
 #[must_use]
-pub fn quoted(text: &str) -> String {
-    let mut end = text.len().min(LONGEST_TEXT);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default().replace(|c: char| c.is_control(), "?")
+pub fn quoted(text: impl Into<String>) -> String {
+    let mut text = text.into();
+    text.truncate(text.floor_char_boundary(LONGEST_TEXT));
+    let plain = text.bytes().all(|octet| matches!(octet, b' '..=b'~'));
+    if plain { text } else { text.replace(|c: char| c.is_control(), "?") }
+}
+
+/// The same of something that can be written.
+pub(crate) fn shown(value: &impl fmt::Display) -> String {
+    let mut text = String::with_capacity(USUAL_TEXT);
+    // Writing to memory cannot fail.
+    let _ = fmt::Write::write_fmt(&mut text, format_args!("{value}"));
+    quoted(text)
 }
 
 fn as_text<T: fmt::Display, S: serde::Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {

@@ -6,6 +6,7 @@ mod drive;
 pub mod guard;
 pub mod places;
 pub mod quota;
+pub mod repeats;
 mod session;
 
 use std::net::SocketAddr;

@@ -15,6 +15,7 @@ use crate::lifetime::{Life, Tasks};
 use crate::listener::guard::Guard;
 use crate::listener::places::Places;
 use crate::listener::quota::Quotas;
+use crate::listener::repeats::Repeats;
 use crate::net::resolve::Resolver;
 use crate::net::tls::{Acceptor, Connector};
 use crate::outside::Outside;
@@ -66,6 +67,8 @@ pub struct Office<S, D> {
     pub guard: Guard,
     /// How much each account and machine has sent.
     pub quotas: Quotas,
+    /// Hand-ins whose 250 may have been lost.
+    pub repeats: Repeats,
     /// Who is connected.
     pub places: Places,
     /// Names for sessions.

@@ -15,6 +15,7 @@ use crate::deliver::token::Tokens;
 use crate::event::{Events, What};
 use crate::ids::SessionIds;
 use crate::lifetime::{Phase, Reins, Tasks};
+use crate::listener::repeats::Repeats;
 use crate::listener::{self, BindError, Bound};
 use crate::net::resolve::Resolver;
 use crate::net::tls::{Acceptor, Connector, TlsError};
@@ -85,6 +86,7 @@ impl<S: Spool, D: Directory> Server<S, D> {
             events: parts.events,
             guard: listener::guard::Guard::default(),
             quotas: listener::quota::Quotas::default(),
+            repeats: Repeats::new(&parts.outside),
             places: listener::places::Places::default(),
             ids: SessionIds::default(),
             outside: parts.outside,
@@ -104,6 +106,12 @@ impl<S: Spool, D: Directory> Server<S, D> {
     #[must_use]
     pub fn addresses(&self) -> &[(String, SocketAddr)] {
         &self.addresses
+    }
+
+    /// Hand-ins whose 250 may have been lost: whoever takes a message out of the queue says so there.
+    #[must_use]
+    pub fn repeats(&self) -> Repeats {
+        self.office.repeats.clone()
     }
 
     /// Goes on with new settings; certificates are read again. Sessions that are open keep what they began with.

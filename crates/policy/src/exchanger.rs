@@ -1,5 +1,6 @@
 //! MX records → hosts in the order to try them. RFC 5321 section 5.1, RFC 7505.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gatepost_mail::reply::table;
@@ -24,6 +25,9 @@ pub const MOST_HOSTS: usize = 16;
 
 /// Most addresses tried for one host in one attempt.
 pub const MOST_ADDRESSES: usize = 8;
+
+/// Most hosts named where a set is shown.
+const SHOWN: usize = 3;
 
 /// One MX record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,23 +60,72 @@ pub enum MxAnswer {
     NoDomain,
 }
 
+/// The hosts that take a domain's mail, by preference; never empty.
+///
+/// What the preferences are called does not count, only which hosts come before which: domains whose records say
+/// the same about the same hosts have equal sets, and their mail can share connections.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HostSet(Vec<(u16, Domain)>);
+
+/// As in `mx1.example.net, mx2.example.net`, best first.
+impl fmt::Display for HostSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (_, host)) in self.0.iter().enumerate().take(SHOWN) {
+            let comma = if at == 0 { "" } else { ", " };
+            write!(f, "{comma}{}", host.ascii())?;
+        }
+        if self.0.len() > SHOWN { f.write_str(", …") } else { Ok(()) }
+    }
+}
+
+impl HostSet {
+    /// Each host once, where it is best; sorted.
+    fn of(mut found: Vec<(u16, &Domain)>) -> Self {
+        found.sort_unstable();
+        let mut hosts: Vec<(u16, Domain)> = Vec::new();
+        let (mut rank, mut last) = (0, None);
+        for (preference, host) in found {
+            if hosts.iter().any(|(_, known)| known == host) {
+                continue;
+            }
+            rank += u16::from(last.is_some_and(|last| last != preference));
+            last = Some(preference);
+            hosts.push((rank, host.clone()));
+        }
+        Self(hosts)
+    }
+
+    /// The hosts in the order to try them, at most [`MOST_HOSTS`]. Those of equal preference come in an order that
+    /// `seed` decides, so that they share the load.
+    #[must_use]
+    pub fn in_order(&self, seed: u64) -> Vec<Domain> {
+        let mut hosts: Vec<&(u16, Domain)> = self.0.iter().collect();
+        let mut state = seed;
+        for end in (1..hosts.len()).rev() {
+            let other = usize::try_from(next_random(&mut state) % (end as u64 + 1)).unwrap_or(0);
+            hosts.swap(end, other);
+        }
+        hosts.sort_by_key(|(rank, _)| *rank);
+        hosts.into_iter().take(MOST_HOSTS).map(|(_, host)| host.clone()).collect()
+    }
+}
+
 /// What can be done about a domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Candidates {
-    /// Try these hosts in this order; never empty.
-    Hosts(Vec<Domain>),
+    /// Try these hosts.
+    Hosts(HostSet),
     /// Nobody takes this mail, for good: the verdict's reply says why.
     Nobody,
     /// Nobody knows: try again later.
     Later,
 }
 
-/// Says which hosts to try for a domain, best first.
+/// Says which hosts to try for a domain.
 ///
-/// Records of equal preference come in an order that `seed` decides, so that they share the load. When we are
-/// listed ourselves, we and all that are not better than we are left out; if nobody is left, mail would go in
-/// circles. At most [`MOST_HOSTS`] hosts are given.
-pub fn candidates(domain: &Domain, answer: &Fact<MxAnswer>, seed: u64, rules: &Rules) -> Verdict<Candidates> {
+/// When we are listed ourselves, we and all that are not better than we are left out; if nobody is left, mail
+/// would go in circles.
+pub fn candidates(domain: &Domain, answer: &Fact<MxAnswer>, rules: &Rules) -> Verdict<Candidates> {
     match answer {
         Fact::Unknown(why) => {
             Verdict::decide(Candidates::Later, UNKNOWN, why.clone()).saying(table::UNKNOWN_FOR_NOW)
@@ -83,16 +136,17 @@ pub fn candidates(domain: &Domain, answer: &Fact<MxAnswer>, seed: u64, rules: &R
         }
         Fact::Known(MxAnswer::NoRecords) => {
             let because = format!("{domain} has no MX record and is its own exchanger");
-            Verdict::decide(Candidates::Hosts(vec![domain.clone()]), IMPLICIT, because)
+            Verdict::decide(Candidates::Hosts(HostSet::of(vec![(0, domain)])), IMPLICIT, because)
         }
-        Fact::Known(MxAnswer::Records(records)) => of_records(domain, records, seed, rules),
+        Fact::Known(MxAnswer::Records(records)) => of_records(domain, records, rules),
     }
 }
 
-/// Says what becomes of mail for a domain of whose hosts DNS has said that none has an address: waiting does not
-/// change it (RFC 5321 section 5.1).
-pub fn without_address(domain: &Domain) -> Verdict<Candidates> {
-    nobody(NO_ADDRESS, table::NO_ROUTE, domain)
+/// Says what becomes of mail for hosts of which DNS has said that none has an address: waiting does not change it
+/// (RFC 5321 section 5.1).
+pub fn without_address() -> Verdict<Candidates> {
+    Verdict::decide(Candidates::Nobody, NO_ADDRESS, "none of its hosts has an address")
+        .saying(table::NO_ROUTE)
 }
 
 fn nobody(rule: Rule, reply: Reply, domain: &Domain) -> Verdict<Candidates> {
@@ -100,7 +154,7 @@ fn nobody(rule: Rule, reply: Reply, domain: &Domain) -> Verdict<Candidates> {
     Verdict::decide(Candidates::Nobody, rule, because).saying(reply)
 }
 
-fn of_records(domain: &Domain, records: &[MxRecord], seed: u64, rules: &Rules) -> Verdict<Candidates> {
+fn of_records(domain: &Domain, records: &[MxRecord], rules: &Rules) -> Verdict<Candidates> {
     if matches!(records, [MxRecord { exchange: Exchange::Root, .. }]) {
         return nobody(NULL, table::NULL_MX, domain);
     }
@@ -117,29 +171,12 @@ fn of_records(domain: &Domain, records: &[MxRecord], seed: u64, rules: &Rules) -
     let ours =
         usable.iter().filter(|(_, host)| **host == rules.hostname).map(|(preference, _)| *preference).min();
     let better = usable.into_iter().filter(|(preference, _)| ours.is_none_or(|ours| *preference < ours));
-    let hosts = in_order(better.collect(), seed);
-    if hosts.is_empty() {
+    let better: Vec<_> = better.collect();
+    if better.is_empty() {
         return nobody(LOOP, table::EXCHANGER_LOOP, domain);
     }
     let because = format!("{} MX records of {domain}", records.len());
-    Verdict::decide(Candidates::Hosts(hosts), RECORDS, because)
-}
-
-/// Shuffles, then sorts by preference, which keeps the order of equals; drops repetitions.
-fn in_order(mut found: Vec<(u16, &Domain)>, seed: u64) -> Vec<Domain> {
-    let mut state = seed;
-    for end in (1..found.len()).rev() {
-        let other = usize::try_from(next_random(&mut state) % (end as u64 + 1)).unwrap_or(0);
-        found.swap(end, other);
-    }
-    found.sort_by_key(|(preference, _)| *preference);
-    let mut hosts: Vec<Domain> = Vec::new();
-    for (_, host) in found {
-        if !hosts.contains(host) && hosts.len() < MOST_HOSTS {
-            hosts.push(host.clone());
-        }
-    }
-    hosts
+    Verdict::decide(Candidates::Hosts(HostSet::of(better)), RECORDS, because)
 }
 
 /// SplitMix64: a few operations, and good enough to share load.
@@ -177,13 +214,16 @@ mod tests {
         Domain::parse(text).unwrap()
     }
 
-    fn of(records: &[(u16, &str)], seed: u64) -> Candidates {
+    fn of(records: &[(u16, &str)]) -> HostSet {
         let record = |(preference, name): &(u16, &str)| MxRecord {
             preference: *preference,
             exchange: Exchange::Host(host(name)),
         };
         let answer = MxAnswer::Records(records.iter().map(record).collect());
-        candidates(&host("there.example"), &Fact::Known(answer), seed, &testing::rules()).decision
+        match candidates(&host("there.example"), &Fact::Known(answer), &testing::rules()).decision {
+            Candidates::Hosts(hosts) => hosts,
+            Candidates::Nobody | Candidates::Later => panic!("no hosts"),
+        }
     }
 
     #[test]
@@ -192,10 +232,10 @@ mod tests {
             [(20, "c.example"), (10, "a1.example"), (10, "a2.example"), (10, "a3.example"), (5, "z.example")];
         let mut orders = BTreeSet::new();
         for seed in 0..200 {
-            let Candidates::Hosts(hosts) = of(&records, seed) else { panic!("no hosts") };
+            let hosts = of(&records).in_order(seed);
             assert_eq!(hosts.first(), Some(&host("z.example")));
             assert_eq!(hosts.last(), Some(&host("c.example")));
-            assert_eq!(Candidates::Hosts(hosts.clone()), of(&records, seed), "the seed decides");
+            assert_eq!(hosts, of(&records).in_order(seed), "the seed decides");
             orders.insert(hosts);
         }
         assert_eq!(orders.len(), 6);
@@ -205,9 +245,22 @@ mod tests {
     fn hosts_are_bounded_and_not_repeated() {
         let names: Vec<String> = (0..1000).map(|n| format!("h{n}.example")).collect();
         let records: Vec<(u16, &str)> = names.iter().map(|name| (1, name.as_str())).collect();
-        let Candidates::Hosts(hosts) = of(&records, 7) else { panic!("no hosts") };
-        assert_eq!(hosts.len(), MOST_HOSTS);
-        assert_eq!(of(&[(1, "a.example"), (2, "A.example")], 7), Candidates::Hosts(vec![host("a.example")]));
+        assert_eq!(of(&records).in_order(7).len(), MOST_HOSTS);
+        assert_eq!(of(&[(1, "a.example"), (2, "A.example")]).in_order(7), [host("a.example")]);
+    }
+
+    #[test]
+    fn sets_are_equal_where_the_same_hosts_come_in_the_same_order() {
+        let two = of(&[(10, "a.example"), (20, "b.example"), (20, "c.example")]);
+        assert_eq!(of(&[(2, "c.example"), (1, "a.example"), (2, "B.example")]), two);
+        assert_eq!(of(&[(5, "a.example"), (6, "a.example"), (7, "b.example"), (7, "c.example")]), two);
+        for other in [
+            of(&[(10, "a.example"), (20, "b.example"), (30, "c.example")]),
+            of(&[(10, "a.example"), (10, "b.example"), (20, "c.example")]),
+            of(&[(10, "a.example"), (20, "b.example")]),
+        ] {
+            assert_ne!(other, two);
+        }
     }
 
     #[test]

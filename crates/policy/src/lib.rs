@@ -14,6 +14,7 @@
 //! | RCPT | [`relay::recipient`] | may this recipient be taken |
 //! | RCPT, content | [`throttle::take`] | was enough sent for now |
 //! | content | [`content::content`], [`submission::author`] | size, loops, From and Sender |
+//! | content | [`repeat::repeat`] | is it one that we have, whose 250 was lost |
 //! | delivery | [`route::next_hop`], [`exchanger::candidates`], [`channel::plan`] | where to, in which order, how secured |
 //! | afterwards | [`retry::next`], [`notice::due`] | when again, whom to tell |
 //! | never | [`explain::explain`] | what would be decided |
@@ -38,6 +39,7 @@ pub mod fact;
 pub mod notice;
 pub mod peer;
 pub mod relay;
+pub mod repeat;
 pub mod retry;
 pub mod route;
 pub mod rules;

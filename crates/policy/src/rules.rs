@@ -183,6 +183,17 @@ pub struct LimitRules {
     pub account_recipients_per_day: NonZeroU32,
     /// Most Received fields before a message counts as going in circles (RFC 5321 section 6.3).
     pub received_fields: u32,
+    /// What a message gets that is handed in again because its 250 was lost.
+    pub repeated_hand_in: RepeatRule,
+}
+
+/// What a message gets that is handed in again because its 250 was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RepeatRule {
+    /// The id of the first: there is one message.
+    SameId,
+    /// An id of its own: there are two.
+    New,
 }
 
 /// Where and when outgoing mail goes.

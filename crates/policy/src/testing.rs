@@ -10,7 +10,7 @@ use gatepost_sasl::{Mechanism, NtlmVersions, OauthHelp};
 use crate::Rules;
 use crate::rules::{
     AuthRules, DeliveryRules, Destination, Endpoint, HostedDomain, LimitRules, Machine, Network,
-    PlaintextWithoutTls, Ratchet, RecipientRule, TlsRule,
+    PlaintextWithoutTls, Ratchet, RecipientRule, RepeatRule, TlsRule,
 };
 
 pub(crate) fn rules() -> Rules {
@@ -76,6 +76,7 @@ fn limits() -> LimitRules {
         account_messages_per_hour: number(6),
         account_recipients_per_day: number(24),
         received_fields: 50,
+        repeated_hand_in: RepeatRule::SameId,
     }
 }
 

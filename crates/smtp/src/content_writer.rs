@@ -1,6 +1,6 @@
 //! Content on its way to a server: dots stuffed for DATA (RFC 5321 section 4.5.2), chunks for BDAT (RFC 3030).
 
-use memchr::memchr2_iter;
+use memchr::{memchr_iter, memchr2_iter};
 
 /// Where in a line the content stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,13 @@ impl DotWriter {
 
     /// Adds a piece of content.
     pub(crate) fn write(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+        let before = out.len();
         out.reserve(piece.len());
+        if let Some(place) = self.copy(piece, out) {
+            self.0 = place;
+            return;
+        }
+        out.truncate(before);
         let mut done = 0;
         for at in memchr2_iter(b'\r', b'\n', piece) {
             let (text, end) = (piece.get(done..at).unwrap_or_default(), piece.get(at).copied());
@@ -35,6 +41,43 @@ impl DotWriter {
             done = at + 1;
         }
         self.text(piece.get(done..).unwrap_or_default(), out);
+    }
+
+    /// Copies lines that end as they should, as good as all content does, and gives the place behind them. Nothing
+    /// where there is a bare CR or LF: then what was copied is not right.
+    fn copy(&self, piece: &[u8], out: &mut Vec<u8>) -> Option<Place> {
+        let last = match piece.last() {
+            None => return Some(self.0),
+            Some(b'\r') => Place::AfterCr,
+            Some(b'\n') => Place::Start,
+            Some(_) => Place::Inside,
+        };
+        match (self.0, piece.first()) {
+            (Place::AfterCr, Some(b'\n')) => {}
+            (Place::AfterCr, _) => return None,
+            (Place::Start, Some(b'.')) => out.push(b'.'),
+            (Place::Start | Place::Inside, _) => {}
+        }
+        let (mut done, mut feeds) = (0, 0);
+        for feed in memchr_iter(b'\n', piece) {
+            feeds += 1;
+            let behind_cr = match feed.checked_sub(1) {
+                Some(before) => piece.get(before) == Some(&b'\r'),
+                None => self.0 == Place::AfterCr,
+            };
+            if !behind_cr {
+                return None;
+            }
+            if piece.get(feed + 1) == Some(&b'.') {
+                out.extend_from_slice(piece.get(done..=feed)?);
+                out.push(b'.');
+                done = feed + 1;
+            }
+        }
+        out.extend_from_slice(piece.get(done..)?);
+        // Each LF has its CR; with as many CRs as LFs none is left over.
+        let carriage_returns = memchr_iter(b'\r', piece).count() + usize::from(self.0 == Place::AfterCr);
+        (carriage_returns == feeds + usize::from(last == Place::AfterCr)).then_some(last)
     }
 
     /// Ends the content, its last line too if that is open, and tells the server so.

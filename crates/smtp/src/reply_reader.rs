@@ -62,11 +62,16 @@ pub(crate) struct Heard {
 
 impl Heard {
     /// As it is kept and shown: the enhanced status told apart from the text, and the text cut.
-    pub(crate) fn into_reply(self) -> Reply {
-        let Some(status) = self.status() else {
-            let mut text = self.text;
-            cut(&mut text);
-            return Reply::heard(self.code, None, text);
+    pub(crate) fn into_reply(mut self) -> Reply {
+        let status = self.status();
+        let is_one_line = memchr(b'\n', self.text.as_bytes()).is_none();
+        let Some(status) = status.filter(|_| !is_one_line) else {
+            if let Some(status) = status {
+                let said = without_status(&self.text, status).len();
+                self.text.drain(..self.text.len() - said);
+            }
+            cut(&mut self.text);
+            return Reply::heard(self.code, status, self.text);
         };
         let mut text = String::with_capacity(self.text.len().min(LONGEST_KEPT));
         for (index, line) in self.text.split('\n').enumerate() {
@@ -174,8 +179,9 @@ impl ReplyReader {
             Place::Last => {
                 self.code = None;
                 self.lines = 0;
-                let text = String::from_utf8(std::mem::take(&mut self.text))
-                    .unwrap_or_else(|wrong| String::from_utf8_lossy(wrong.as_bytes()).into_owned());
+                let text = String::from_utf8_lossy(&self.text).into_owned();
+                self.text.clear();
+                self.text.shrink_to(LONGEST_KEPT);
                 Ok(Some(Heard { code, text }))
             }
         }

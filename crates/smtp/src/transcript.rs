@@ -3,11 +3,16 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use gatepost_mail::ReplyCode;
+
 /// Most octets of the beginning that are kept: how the session was opened.
 const MOST_AT_START: usize = 4 * 1024;
 
 /// Most octets of the end that are kept: how it ended. What lies between is dropped.
 const MOST_AT_END: usize = 4 * 1024;
+
+/// A code and the space behind it.
+const CODE: usize = 4;
 
 /// Longest line kept, in octets.
 const LONGEST_LINE: usize = 512;
@@ -43,21 +48,32 @@ impl Transcript {
 
     /// Adds a line; control characters become `?`, so that one line stays one.
     pub(crate) fn add(&mut self, speaker: Speaker, line: &str) {
+        self.add_coded(speaker, None, line);
+    }
+
+    /// Adds a line behind the code of its reply.
+    pub(crate) fn add_coded(&mut self, speaker: Speaker, code: Option<ReplyCode>, line: &str) {
         let mark = match speaker {
             Speaker::Client => "C: ",
             Speaker::Server => "S: ",
             Speaker::Note => "* ",
         };
         let line = line.get(..line.floor_char_boundary(LONGEST_LINE)).unwrap_or_default();
-        if self.end.is_empty() && self.start.len() + mark.len() + line.len() < MOST_AT_START {
-            self.start.push_str(mark);
-            push_clean(&mut self.start, line);
+        let room = mark.len() + CODE + line.len();
+        let write = |text: &mut String| {
+            text.push_str(mark);
+            if let Some(code) = code {
+                push_code(text, code);
+            }
+            push_clean(text, line);
+        };
+        if self.end.is_empty() && self.start.len() + room < MOST_AT_START {
+            write(&mut self.start);
             self.start.push('\n');
             return;
         }
-        let mut kept = String::with_capacity(mark.len() + line.len());
-        kept.push_str(mark);
-        push_clean(&mut kept, line);
+        let mut kept = String::with_capacity(room);
+        write(&mut kept);
         self.end_octets += kept.len();
         self.end.push_back(kept);
         while self.end_octets > MOST_AT_END
@@ -70,8 +86,9 @@ impl Transcript {
 
     /// Adds octets that end with CRLF, as lines.
     pub(crate) fn add_octets(&mut self, speaker: Speaker, octets: &[u8]) {
-        for line in String::from_utf8_lossy(octets).lines() {
-            self.add(speaker, line);
+        match std::str::from_utf8(octets) {
+            Ok(text) => text.lines().for_each(|line| self.add(speaker, line)),
+            Err(_) => String::from_utf8_lossy(octets).lines().for_each(|line| self.add(speaker, line)),
         }
     }
 }
@@ -82,8 +99,17 @@ impl fmt::Display for Transcript {
     }
 }
 
+fn push_code(text: &mut String, code: ReplyCode) {
+    let code = code.get();
+    for digit in [code / 100, code / 10, code] {
+        text.push(char::from_digit(u32::from(digit % 10), 10).unwrap_or('?'));
+    }
+    text.push(' ');
+}
+
 fn push_clean(text: &mut String, line: &str) {
-    if line.contains(char::is_control) {
+    let plain = line.bytes().all(|octet| matches!(octet, b' '..=b'~'));
+    if !plain && line.contains(char::is_control) {
         text.extend(line.chars().map(|letter| if letter.is_control() { '?' } else { letter }));
     } else {
         text.push_str(line);

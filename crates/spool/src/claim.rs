@@ -9,7 +9,9 @@ use gatepost_mail::{Envelope, Octets, SpoolId, Timestamp};
 pub const WHY_LIMIT: Octets = Octets(512);
 
 /// The proof that a message is on stable storage; only a draft's commit makes it. Shows as the message's id.
-#[derive(Debug, PartialEq, Eq)]
+///
+/// A copy proves the same: that the message was taken, whatever became of it since.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt(SpoolId);
 
 impl Receipt {
@@ -34,6 +36,13 @@ impl fmt::Display for Receipt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Fence(pub(crate) u64);
 
+/// What is needed to have a claim again, and no more: the envelope need not stay in memory for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket {
+    pub(crate) id: SpoolId,
+    pub(crate) fence: Fence,
+}
+
 /// One message's due recipients, lent to one worker until the lease ends.
 ///
 /// A claim that is dropped comes back when its lease ends; nothing else is lost.
@@ -48,6 +57,14 @@ pub struct Claim {
     /// The recipients whose time has come.
     pub due: Vec<Due>,
     pub(crate) fence: Fence,
+}
+
+impl Claim {
+    /// For [`crate::Spool::recall`].
+    #[must_use]
+    pub const fn ticket(&self) -> Ticket {
+        Ticket { id: self.id, fence: self.fence }
+    }
 }
 
 /// A recipient to try now.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gatepost_mail::Octets;
 
 use crate::SpoolError;
-use crate::embedded::Stored;
+use crate::embedded::{Record, Stored};
 
 /// Longest piece that [`Content::piece`] gives.
 pub const PIECE: Octets = Octets::kib(64);
@@ -28,7 +28,7 @@ enum Source {
 }
 
 impl Content {
-    pub(crate) fn in_memory(owner: Arc<Vec<u8>>, range: Range<usize>) -> Self {
+    pub(crate) fn in_memory(owner: Arc<Record>, range: Range<usize>) -> Self {
         let whole = Piece { owner, range };
         Self { size: Octets::of(&whole), source: Source::Memory(whole) }
     }
@@ -62,12 +62,12 @@ impl Content {
 /// A run of octets that shares its memory with others.
 #[derive(Debug, Clone)]
 pub struct Piece {
-    owner: Arc<Vec<u8>>,
+    owner: Arc<Record>,
     range: Range<usize>,
 }
 
 impl Piece {
-    pub(crate) const fn new(owner: Arc<Vec<u8>>, range: Range<usize>) -> Self {
+    pub(crate) const fn new(owner: Arc<Record>, range: Range<usize>) -> Self {
         Self { owner, range }
     }
 

@@ -37,6 +37,8 @@ pub async fn suite<S: Spool>(make: impl Fn() -> S) -> Result<(), SpoolError> {
     drafts::ids_rise(&make()).await?;
     drafts::a_message_needs_a_recipient(&make()).await?;
     claims::the_longest_due_comes_first(&make()).await?;
+    claims::what_has_just_come_waits_behind_no_backlog(&make()).await?;
+    claims::what_is_put_aside_can_be_recalled(&make()).await?;
     claims::what_is_claimed_is_not_claimed_again(&make()).await?;
     claims::a_lease_that_ends_frees_the_message(&make()).await?;
     claims::a_stale_claim_is_refused(&make()).await?;
@@ -47,6 +49,7 @@ pub async fn suite<S: Spool>(make: impl Fn() -> S) -> Result<(), SpoolError> {
     claims::long_reasons_are_cut(&make()).await?;
     claims::a_dispatcher_is_woken(&make()).await?;
     operators::held_messages_wait(&make()).await?;
+    operators::a_held_message_is_told_to_its_worker(&make()).await?;
     operators::retry_makes_due_now(&make()).await?;
     operators::removed_messages_are_gone(&make()).await?;
     operators::lists_come_in_pages(&make()).await?;

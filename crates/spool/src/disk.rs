@@ -30,6 +30,14 @@ pub(crate) enum File {
     Simulated(simulated::File),
 }
 
+/// What came of taking a lock.
+#[derive(Debug)]
+pub(crate) enum Locking {
+    Ours(Lock),
+    /// Somebody else has it; the text says who.
+    Taken(Box<str>),
+}
+
 /// Keeps other processes out until it is dropped.
 #[derive(Debug)]
 pub(crate) enum Lock {
@@ -105,11 +113,14 @@ impl Disk {
         }
     }
 
-    /// Locks a file, made if need be; nothing if somebody else has it.
-    pub(crate) fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
+    /// Locks a file, made if need be. The kernel gives the lock back when its process ends, however it ends.
+    pub(crate) fn lock(&self, path: &Path) -> io::Result<Locking> {
         match &self.0 {
-            Kind::Real => Ok(real::lock(path)?.map(Lock::Real)),
-            Kind::Simulated(disk) => Ok(disk.lock(path)?.map(Lock::Simulated)),
+            Kind::Real => real::lock(path),
+            Kind::Simulated(disk) => Ok(match disk.lock(path)? {
+                Some(lock) => Locking::Ours(Lock::Simulated(lock)),
+                None => Locking::Taken("another process".into()),
+            }),
         }
     }
 }

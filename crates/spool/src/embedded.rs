@@ -5,7 +5,7 @@
 //! lives in memory; envelopes and content of messages that wait are read back when they are due.
 //!
 //! ```text
-//! DIR/lock                 held while a process uses the spool
+//! DIR/lock                 held while a process uses the spool; says which
 //! DIR/segments/NNNNNNNN.log   the log
 //! DIR/big/ID               content too large for the log
 //! DIR/hints/SEQUENCE       what a full segment holds; can be deleted while no process uses the spool
@@ -18,6 +18,7 @@ mod hint;
 mod hot;
 mod index;
 mod keeper;
+mod pool;
 mod queue;
 mod read;
 mod recover;
@@ -39,6 +40,7 @@ use std::time::Duration;
 use gatepost_mail::{Octets, SpoolId, Timestamp};
 
 pub use self::draft::EmbeddedDraft;
+pub(crate) use self::pool::Record;
 use self::queue::{Job, Waited};
 pub(crate) use self::read::Stored;
 pub use self::recover::{Damage, Recovery};
@@ -46,9 +48,9 @@ pub use self::settings::{Drive, EmbeddedSettings};
 use self::shared::Shared;
 pub use self::verify::Verified;
 use self::writer::{Writer, Written};
-use crate::disk::Lock;
-use crate::ledger::{Standing, Then};
-use crate::{Claim, Content, Disk, Entry, Held, Settled, Spool, SpoolError, Stats};
+use crate::disk::{Lock, Locking};
+use crate::ledger::{End, Standing, Then};
+use crate::{Claim, Content, Disk, Entry, Held, Settled, Spool, SpoolError, Stats, Ticket};
 
 /// Outcomes are synced at least this often, so that a power cut repeats little.
 const OUTCOME_SYNC: Duration = Duration::from_millis(250);
@@ -87,6 +89,15 @@ impl Embedded {
         }
         spool.shared.keeper.wake();
         Ok((spool, recovery))
+    }
+
+    /// Syncs the outcomes that were written so far. The engine's thread does so by itself a quarter of a second after
+    /// the last one; with [`Drive::Caller`] whoever calls must.
+    pub fn sync_outcomes(&self) {
+        // One that has stopped takes nothing any more.
+        if self.shared.push(Job::sync()).is_ok() {
+            self.shared.turn();
+        }
     }
 
     /// Reads everything in a spool's folder and says what is damaged. Changes nothing, and may run beside the
@@ -132,8 +143,10 @@ fn prepare(dir: &Path, disk: &Disk) -> Result<Lock, SpoolError> {
         disk.sync_dir(folder).map_err(|cause| SpoolError::io("sync", folder, &cause))?;
     }
     let path = dir.join("lock");
-    let lock = disk.lock(&path).map_err(|cause| SpoolError::io("lock", &path, &cause))?;
-    lock.ok_or_else(|| SpoolError::Locked { path: dir.to_owned() })
+    match disk.lock(&path).map_err(|cause| SpoolError::io("lock", &path, &cause))? {
+        Locking::Ours(lock) => Ok(lock),
+        Locking::Taken(holder) => Err(SpoolError::Locked { path: dir.to_owned(), holder }),
+    }
 }
 
 /// Stops the spool if its thread ends by a panic.
@@ -198,11 +211,31 @@ impl Spool for Embedded {
 
     async fn claim(&self, now: Timestamp, lease: Duration, most: usize) -> Result<Vec<Claim>, SpoolError> {
         self.shared.check()?;
-        work::claim(&self.shared, (now, now.after(lease)), most).await
+        work::claim(&self.shared, (now, now.after(lease)), (End::Longest, most)).await
+    }
+
+    async fn claim_latest(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        most: usize,
+    ) -> Result<Vec<Claim>, SpoolError> {
+        self.shared.check()?;
+        work::claim(&self.shared, (now, now.after(lease)), (End::Latest, most)).await
     }
 
     async fn extend(&self, claim: &Claim, until: Timestamp) -> Result<(), SpoolError> {
         self.shared.index().ledger.extend(claim, until)
+    }
+
+    async fn recall(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        tickets: Vec<Ticket>,
+    ) -> Result<Vec<Claim>, SpoolError> {
+        self.shared.check()?;
+        work::recall(&self.shared, (now, now.after(lease)), &tickets).await
     }
 
     async fn progress(&self, claim: &Claim, outcomes: Vec<Settled>) -> Result<(), SpoolError> {

@@ -34,6 +34,12 @@ pub enum SpoolError {
         /// The message.
         id: SpoolId,
     },
+    /// An operator, or damage, keeps the message from being tried.
+    #[error("message {id} is held")]
+    Held {
+        /// The message.
+        id: SpoolId,
+    },
     /// What is stored is not what was written. Other messages are not touched by it.
     #[error("message {id} is damaged on disk: {what}")]
     Damaged {
@@ -59,10 +65,12 @@ pub enum SpoolError {
         why: Arc<str>,
     },
     /// Another process has this spool open.
-    #[error("another process uses the spool in {}", path.display())]
+    #[error("{holder} uses the spool in {}", path.display())]
     Locked {
         /// The spool's folder.
         path: PathBuf,
+        /// Who has it, as in `process 4711 (gatepost)`.
+        holder: Box<str>,
     },
     /// The settings contradict each other.
     #[error("the spool's settings do not fit together: {what}")]

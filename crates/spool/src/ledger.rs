@@ -2,18 +2,19 @@
 //!
 //! `P` is where the engine keeps the rest of a message. Nothing here does I/O or knows the time.
 
+mod shelf;
 mod states;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Bound;
+use std::collections::{BTreeSet, HashMap};
 
 use gatepost_mail::{SpoolId, Timestamp};
 
+use self::shelf::Shelf;
 pub(crate) use self::states::{Phase, State, States};
 use crate::claim::Fence;
-use crate::{Claim, Due, Held, Outcome, RecipientState, Settled, SpoolError};
+use crate::{Claim, Due, Held, Outcome, RecipientState, Settled, SpoolError, Ticket};
 
 /// How many ended claims are remembered, so that ending one twice is told from ending somebody else's.
 const FINISHED_LIMIT: usize = 4096;
@@ -59,6 +60,13 @@ pub(crate) enum Then {
     Release,
 }
 
+/// Which of the messages that are due are taken where not all are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Longest,
+    Latest,
+}
+
 #[derive(Debug)]
 struct Lease {
     fence: Fence,
@@ -70,9 +78,9 @@ struct Lease {
 /// All messages of one spool.
 #[derive(Debug)]
 pub(crate) struct Ledger<P> {
-    messages: BTreeMap<SpoolId, Message<P>>,
+    messages: Shelf<SpoolId, Message<P>>,
     /// Open messages that nobody works on, by the time of their first due recipient.
-    due: BTreeSet<(Timestamp, SpoolId)>,
+    due: Shelf<(Timestamp, SpoolId), ()>,
     leases: HashMap<SpoolId, Lease>,
     /// Leases that have not ended. One that has stays in `leases`, so that a late worker may still settle if
     /// no other has claimed the message.
@@ -86,8 +94,8 @@ pub(crate) struct Ledger<P> {
 impl<P> Default for Ledger<P> {
     fn default() -> Self {
         Self {
-            messages: BTreeMap::new(),
-            due: BTreeSet::new(),
+            messages: Shelf::default(),
+            due: Shelf::default(),
             leases: HashMap::new(),
             running: BTreeSet::new(),
             last_fence: 0,
@@ -110,31 +118,29 @@ impl<P> Ledger<P> {
     pub(crate) fn drop_message(&mut self, id: SpoolId) -> Option<Message<P>> {
         self.unlist(id);
         self.end_lease(id);
-        let message = self.messages.remove(&id)?;
+        let message = self.messages.remove(id)?;
         self.ended -= usize::from(message.standing == Standing::Ended);
         Some(message)
     }
 
     /// A message that is not done.
     pub(crate) fn get(&self, id: SpoolId) -> Option<&Message<P>> {
-        self.messages.get(&id).filter(|message| message.standing != Standing::Ended)
+        self.messages.get(id).filter(|message| message.standing != Standing::Ended)
     }
 
     /// A message, also one that is done but not yet dropped.
     pub(crate) fn get_any(&self, id: SpoolId) -> Option<&Message<P>> {
-        self.messages.get(&id)
+        self.messages.get(id)
     }
 
     /// Where a message is kept, to be changed; also one that is done but not yet dropped.
     pub(crate) fn place_mut(&mut self, id: SpoolId) -> Option<&mut P> {
-        self.messages.get_mut(&id).map(|message| &mut message.place)
+        self.messages.get_mut(id).map(|message| &mut message.place)
     }
 
     /// Messages behind `after` that are not done, oldest first.
     pub(crate) fn behind(&self, after: Option<SpoolId>) -> impl Iterator<Item = (SpoolId, &Message<P>)> {
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let all = self.messages.range((from, Bound::Unbounded));
-        all.filter(|(_, message)| message.standing != Standing::Ended).map(|(id, message)| (*id, message))
+        self.messages.above(after).filter(|(_, message)| message.standing != Standing::Ended)
     }
 
     /// How many are not done.
@@ -160,28 +166,70 @@ impl<P> Ledger<P> {
 
     /// The earliest moment at which something is due or a lease ends.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        let [due, lease] = [&self.due, &self.running].map(|set| set.first().map(|(at, _)| *at));
+        let due = self.due.first().map(|((due, _), ())| due);
+        let lease = self.running.first().map(|(until, _)| *until);
         due.into_iter().chain(lease).min()
     }
 
-    /// Lends the next message that is due at `now`, until `until`.
-    pub(crate) fn take_due(&mut self, now: Timestamp, until: Timestamp) -> Option<(SpoolId, Fence)> {
+    /// Lends at most `most` messages that are due at `now`, until `until`; the longest due come first.
+    pub(crate) fn take_due(
+        &mut self,
+        (now, until): (Timestamp, Timestamp),
+        (end, most): (End, usize),
+    ) -> Vec<(SpoolId, Fence)> {
         self.end_leases(now);
-        let &(_, id) = self.due.first().filter(|(due, _)| *due <= now)?;
+        let at_most = (now, SpoolId::from_number(u64::MAX));
+        let taken: Vec<SpoolId> = match end {
+            End::Longest => self.due.up_to(at_most).take(most).map(|((_, id), ())| id).collect(),
+            End::Latest => {
+                let mut latest: Vec<SpoolId> =
+                    self.due.down_from(at_most).take(most).map(|((_, id), ())| id).collect();
+                latest.reverse();
+                latest
+            }
+        };
+        taken.into_iter().map(|id| (id, self.lend(id, until))).collect()
+    }
+
+    fn lend(&mut self, id: SpoolId, until: Timestamp) -> Fence {
         self.unlist(id);
         self.last_fence += 1;
         let fence = Fence(self.last_fence);
         self.leases.insert(id, Lease { fence, until, counted: BTreeSet::new() });
         self.running.insert((until, id));
-        Some((id, fence))
+        fence
     }
 
-    /// Moves the end of a lease.
+    /// Prolongs the leases that still run, and gives those; one of a message that is held ends.
+    pub(crate) fn renew(
+        &mut self,
+        (now, until): (Timestamp, Timestamp),
+        tickets: &[Ticket],
+    ) -> Vec<(SpoolId, Fence)> {
+        self.end_leases(now);
+        let runs = |ticket: &&Ticket| self.renew_one(**ticket, until);
+        tickets.iter().filter(runs).map(|ticket| (ticket.id, ticket.fence)).collect()
+    }
+
+    fn renew_one(&mut self, Ticket { id, fence }: Ticket, until: Timestamp) -> bool {
+        let runs = self.leased(id).is_some();
+        let Some(lease) = self.leases.get_mut(&id).filter(|lease| runs && lease.fence == fence) else {
+            return false;
+        };
+        let before = std::mem::replace(&mut lease.until, until);
+        self.running.remove(&(before, id));
+        self.running.insert((until, id));
+        let open = self.get(id).is_some_and(|message| message.standing == Standing::Open);
+        if !open {
+            self.end_lease(id);
+        }
+        open
+    }
+
+    /// Moves the end of a lease, also of a held message's, which is said.
     pub(crate) fn extend(&mut self, claim: &Claim, until: Timestamp) -> Result<(), SpoolError> {
         let id = claim.id;
-        if self.get(id).is_none() {
-            return Err(SpoolError::NotFound { id });
-        }
+        let standing = self.get(id).ok_or(SpoolError::NotFound { id })?.standing;
         self.unlist(id);
         let lease = self.leases.get_mut(&id).filter(|lease| lease.fence == claim.fence);
         let moved = lease.map(|lease| (std::mem::replace(&mut lease.until, until), id));
@@ -190,7 +238,11 @@ impl<P> Ledger<P> {
             self.running.insert((until, id));
         }
         self.enlist(id);
-        moved.map(|_| ()).ok_or(SpoolError::Stale { id })
+        match (moved, standing.held()) {
+            (None, _) => Err(SpoolError::Stale { id }),
+            (Some(_), Held::Yes) => Err(SpoolError::Held { id }),
+            (Some(_), Held::No) => Ok(()),
+        }
     }
 
     /// Takes the outcomes into account, and ends the claim if so told.
@@ -252,14 +304,14 @@ impl<P> Ledger<P> {
 
     fn change(&mut self, id: SpoolId, change: impl FnOnce(&mut Message<P>)) -> Result<(), SpoolError> {
         self.unlist(id);
-        let message = self.messages.get_mut(&id).filter(|message| message.standing != Standing::Ended);
+        let message = self.messages.get_mut(id).filter(|message| message.standing != Standing::Ended);
         let found = message.map(change).ok_or(SpoolError::NotFound { id });
         self.enlist(id);
         found
     }
 
     fn apply(&mut self, id: SpoolId, outcomes: &[Settled]) -> Change {
-        let (Some(message), Some(lease)) = (self.messages.get_mut(&id), self.leases.get_mut(&id)) else {
+        let (Some(message), Some(lease)) = (self.messages.get_mut(id), self.leases.get_mut(&id)) else {
             return Change::Nothing;
         };
         let states = message.states.as_mut_slice();
@@ -287,19 +339,19 @@ impl<P> Ledger<P> {
 
     /// Puts a message into the order of due ones if it belongs there.
     fn enlist(&mut self, id: SpoolId) {
-        let Some(message) = self.messages.get(&id) else { return };
+        let Some(message) = self.messages.get(id) else { return };
         if message.standing == Standing::Open
             && self.leased(id).is_none()
             && let Some(due) = message.states.earliest()
         {
-            self.due.insert((due, id));
+            self.due.insert((due, id), ());
         }
     }
 
     /// Takes a message out of the order of due ones; must come before any change to it.
     fn unlist(&mut self, id: SpoolId) {
-        if let Some(due) = self.messages.get(&id).and_then(|message| message.states.earliest()) {
-            self.due.remove(&(due, id));
+        if let Some(due) = self.messages.get(id).and_then(|message| message.states.earliest()) {
+            self.due.remove((due, id));
         }
     }
 

@@ -58,7 +58,7 @@ mod record;
 mod spool;
 
 pub use claim::{
-    Claim, Due, Entry, Held, Outcome, Receipt, RecipientState, Settled, Stats, WHY_LIMIT, Warned,
+    Claim, Due, Entry, Held, Outcome, Receipt, RecipientState, Settled, Stats, Ticket, WHY_LIMIT, Warned,
 };
 pub use content::{Content, PIECE, Piece};
 pub use disk::{Disk, Fault, Loss, Simulated};

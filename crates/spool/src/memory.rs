@@ -6,9 +6,13 @@ use std::time::Duration;
 use gatepost_mail::{Envelope, Octets, SpoolId, Timestamp};
 use tokio::sync::Notify;
 
+use crate::claim::Fence;
+use crate::embedded::Record;
 use crate::ids::Ids;
-use crate::ledger::{self, Change, Ledger, Message, Standing, States, Then, Whys};
-use crate::{Claim, Content, Draft, Entry, Held, LIST_LIMIT, Receipt, Settled, Spool, SpoolError, Stats};
+use crate::ledger::{self, Change, End, Ledger, Message, Standing, States, Then, Whys};
+use crate::{
+    Claim, Content, Draft, Entry, Held, LIST_LIMIT, Receipt, Settled, Spool, SpoolError, Stats, Ticket,
+};
 
 /// Largest message.
 const CONTENT_LIMIT: Octets = Octets::mib(256);
@@ -29,7 +33,7 @@ struct Shared {
 #[derive(Debug)]
 struct Kept {
     envelope: Arc<Envelope>,
-    content: Arc<Vec<u8>>,
+    content: Arc<Record>,
     whys: Whys,
 }
 
@@ -43,6 +47,12 @@ impl Memory {
 
     fn ledger(&self) -> MutexGuard<'_, Ledger<Kept>> {
         self.shared.ledger()
+    }
+
+    fn lend(&self, (now, until): (Timestamp, Timestamp), which: (End, usize)) -> Vec<Claim> {
+        let mut ledger = self.ledger();
+        let taken = ledger.take_due((now, until), which);
+        claims(&ledger, taken, now)
     }
 
     /// Settles and drops what is done.
@@ -80,6 +90,20 @@ impl Shared {
     }
 }
 
+fn claims(ledger: &Ledger<Kept>, taken: Vec<(SpoolId, Fence)>, now: Timestamp) -> Vec<Claim> {
+    let claim = |(id, fence)| {
+        let Message { place, states, .. } = ledger.get(id)?;
+        Some(Claim {
+            id,
+            envelope: Arc::clone(&place.envelope),
+            size: Octets::of(&place.content),
+            due: ledger::due(states, &place.whys, now),
+            fence,
+        })
+    };
+    taken.into_iter().filter_map(claim).collect()
+}
+
 fn entry(ledger: &Ledger<Kept>, id: SpoolId, message: &Message<Kept>) -> Entry {
     Entry {
         id,
@@ -100,25 +124,31 @@ impl Spool for Memory {
     }
 
     async fn claim(&self, now: Timestamp, lease: Duration, most: usize) -> Result<Vec<Claim>, SpoolError> {
-        let mut ledger = self.ledger();
-        let mut claims = Vec::new();
-        while claims.len() < most
-            && let Some((id, fence)) = ledger.take_due(now, now.after(lease))
-        {
-            let Some(Message { place, states, .. }) = ledger.get(id) else { continue };
-            claims.push(Claim {
-                id,
-                envelope: Arc::clone(&place.envelope),
-                size: Octets::of(&place.content),
-                due: ledger::due(states, &place.whys, now),
-                fence,
-            });
-        }
-        Ok(claims)
+        Ok(self.lend((now, now.after(lease)), (End::Longest, most)))
+    }
+
+    async fn claim_latest(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        most: usize,
+    ) -> Result<Vec<Claim>, SpoolError> {
+        Ok(self.lend((now, now.after(lease)), (End::Latest, most)))
     }
 
     async fn extend(&self, claim: &Claim, until: Timestamp) -> Result<(), SpoolError> {
         self.ledger().extend(claim, until)
+    }
+
+    async fn recall(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        tickets: Vec<Ticket>,
+    ) -> Result<Vec<Claim>, SpoolError> {
+        let mut ledger = self.ledger();
+        let renewed = ledger.renew((now, now.after(lease)), &tickets);
+        Ok(claims(&ledger, renewed, now))
     }
 
     async fn progress(&self, claim: &Claim, outcomes: Vec<Settled>) -> Result<(), SpoolError> {
@@ -219,7 +249,8 @@ impl Draft for MemoryDraft {
         if recipients == 0 {
             return Err(SpoolError::NoRecipients);
         }
-        let place = Kept { envelope: Arc::new(envelope), content: Arc::new(self.content), whys: Whys::new() };
+        let place =
+            Kept { envelope: Arc::new(envelope), content: Arc::new(self.content.into()), whys: Whys::new() };
         let states = States::fresh(recipients, due);
         let message = Message { place, states, standing: Standing::Open };
         self.shared.ledger().insert(self.id, message);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gatepost_mail::{Envelope, SpoolId, Timestamp};
 
-use crate::{Claim, Content, Entry, Receipt, Settled, SpoolError, Stats};
+use crate::{Claim, Content, Entry, Receipt, Settled, SpoolError, Stats, Ticket};
 
 /// Most messages that one call of [`Spool::list`] gives.
 pub const LIST_LIMIT: usize = 1000;
@@ -43,12 +43,43 @@ pub trait Spool: Send + Sync + 'static {
         most: usize,
     ) -> impl Future<Output = Result<Vec<Claim>, SpoolError>> + Send;
 
-    /// Moves the end of a lease.
+    /// The same, but where more than `most` are due, those that are due last: what has just come need not wait
+    /// behind a backlog.
     ///
     /// # Errors
     ///
-    /// [`SpoolError::Stale`] if another worker has it by now, [`SpoolError::NotFound`] if it was removed.
+    /// [`SpoolError::Stopped`] after a failure.
+    fn claim_latest(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        most: usize,
+    ) -> impl Future<Output = Result<Vec<Claim>, SpoolError>> + Send;
+
+    /// Moves the end of a lease. Ask before an attempt is begun: an answer other than `Ok` says that it must
+    /// not be.
+    ///
+    /// # Errors
+    ///
+    /// [`SpoolError::Stale`] if another worker has it by now, [`SpoolError::NotFound`] if it was removed,
+    /// [`SpoolError::Held`] if it was held since. A lease on a held message is moved all the same, so that a
+    /// release does not let a second attempt begin beside one that runs; whoever has not begun gives it back by
+    /// [`Spool::settle`] without outcomes, and then a release makes it due at once.
     fn extend(&self, claim: &Claim, until: Timestamp) -> impl Future<Output = Result<(), SpoolError>> + Send;
+
+    /// Claims once more what is lent already, from `now` for `lease`, with what is due by now: for whoever put a
+    /// message aside without keeping its envelope. Those whose lease has ended, and those held or removed since,
+    /// are left out.
+    ///
+    /// # Errors
+    ///
+    /// [`SpoolError::Stopped`] after a failure.
+    fn recall(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        tickets: Vec<Ticket>,
+    ) -> impl Future<Output = Result<Vec<Claim>, SpoolError>> + Send;
 
     /// Records what came of some recipients and keeps the claim, so that a crash repeats less of it.
     ///

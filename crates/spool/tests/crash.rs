@@ -52,6 +52,21 @@ fn a_power_cut_at_each_call_loses_nothing_that_was_promised() {
     }
 }
 
+/// The two copies of a segment's header are written one behind the other, so that never both are torn.
+#[test]
+fn a_header_that_the_power_cut_has_torn_has_a_good_copy() {
+    for cut in 0..calls(5) {
+        for tears in 0..8 {
+            let disk = Simulated::new();
+            let mut play = Play::new(&disk, 5);
+            disk.cut_after(cut);
+            play.live(STEPS);
+            disk.restart(Loss::Power, cut << 8 | tears);
+            play.opens(&format!("seed 5, cut {cut}, tears {tears}"));
+        }
+    }
+}
+
 #[test]
 fn a_kill_at_each_call_loses_nothing_at_all() {
     for cut in 0..calls(29) {

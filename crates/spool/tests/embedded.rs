@@ -7,6 +7,9 @@ mod damage;
 #[path = "embedded/limits.rs"]
 mod limits;
 #[cfg(test)]
+#[path = "embedded/long.rs"]
+mod long;
+#[cfg(test)]
 #[path = "embedded/space.rs"]
 mod space;
 #[cfg(test)]

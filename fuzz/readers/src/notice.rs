@@ -47,6 +47,7 @@ pub fn notice(octets: &[u8]) {
             remote: words.chance.pick(&[None, Some(remote.as_str())]),
             last_attempt: words.chance.pick(&[None, Some(fixed::at())]),
             retry_until: words.chance.pick(&[None, Some(fixed::at())]),
+            in_doubt: words.chance.pick(&[None, Some(remote.as_str())]),
         })
         .collect();
     let hostname = fixed::hostname();

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::measure::Work;
+use super::relay::Kind;
 
 pub(super) const USAGE: &str = "usage: cargo xtask bench [FLAGS]
   --only W1,W2     which works: W1 to W7 (all)
@@ -12,7 +13,8 @@ pub(super) const USAGE: &str = "usage: cargo xtask bench [FLAGS]
   --idle N         sessions held in W5 (10000; Postfix as many as --postfix-idle)
   --postfix-idle N sessions held at Postfix, a process each (500)
   --deferred N     messages that wait in W6 (100000)
-  --million        the same with 1000000
+  --million        the same with 1000000 at gatepost; at Postfix as many as --postfix-deferred
+  --postfix-deferred N  the most that wait at Postfix, two files each (100000)
   --json FILE      the figures of every round, for programs
   --quick          one round of everything, small: shows that it runs, measures nothing
   --instructions   nothing of the above: instructions of parsers and session, counted by valgrind";
@@ -33,6 +35,7 @@ pub(super) struct Settings {
     pub(super) idle: u32,
     pub(super) postfix_idle: u32,
     pub(super) deferred: u64,
+    pub(super) postfix_deferred: u64,
     /// Messages of W7.
     pub(super) alone: u64,
     pub(super) json: Option<PathBuf>,
@@ -58,6 +61,7 @@ impl Default for Settings {
             idle: 10_000,
             postfix_idle: 500,
             deferred: 100_000,
+            postfix_deferred: 100_000,
             alone: 300,
             json: None,
         }
@@ -65,6 +69,14 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// How many messages wait at this relay in W6. A million at Postfix are two million files.
+    pub(super) fn deferred(&self, kind: Kind) -> u64 {
+        match kind {
+            Kind::Gatepost => self.deferred,
+            Kind::Postfix | Kind::Unflowed => self.deferred.min(self.postfix_deferred),
+        }
+    }
+
     /// Small enough to be through in less than two minutes.
     fn quick() -> Self {
         Self {
@@ -112,6 +124,7 @@ fn set(settings: &mut Settings, flag: &str, number: u32) -> Result<(), String> {
         "--idle" => settings.idle = number,
         "--postfix-idle" => settings.postfix_idle = number,
         "--deferred" => settings.deferred = number.into(),
+        "--postfix-deferred" => settings.postfix_deferred = number.into(),
         _others => return Err(USAGE.to_owned()),
     }
     Ok(())

@@ -18,8 +18,8 @@ use crate::report;
 
 /// How long sessions and deliveries may take to end after SIGTERM. systemd kills after 90 s.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Descriptors that are not connections: spool, accounts, log, sockets of deliveries.
-const OTHER_DESCRIPTORS: u64 = 1024;
+/// Descriptors that are not connections of clients: spool, accounts, log, and up to 4,000 sockets of deliveries.
+const OTHER_DESCRIPTORS: u64 = 5000;
 
 /// SIGTERM and SIGINT drain: no new sessions, what has begun may end within 30 seconds; a second one ends at
 /// once. SIGHUP reads the configuration and the certificate again; a bad new one is told and the old one stays.

@@ -10,7 +10,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 
 use gatepost_mail::{Domain, Mailbox};
 use gatepost_mta::settings::ListenerTls;
-use gatepost_policy::rules::{Network, Pattern, PlaintextWithoutTls, Ratchet, Service, TlsRule};
+use gatepost_policy::rules::{Network, Pattern, PlaintextWithoutTls, Ratchet, RepeatRule, Service, TlsRule};
 use gatepost_sasl::{Mechanism, NtlmVersions};
 
 use super::read::{Listed, Named, Setting, section};
@@ -189,6 +189,10 @@ section! {
         connections_per_network: Setting<NonZeroU32> = "100";
         /// How many Received fields show that a message goes in circles (RFC 5321 section 6.3).
         received_fields: Setting<NonZeroU32> = "100";
+        /// What a message gets that a client hands in again because the connection broke before it read our 250:
+        /// `same-id`, the first one's queue id, so that there is one message; `new`, an id of its own, so that there are two.
+        /// The same is: from the same client, with the same envelope, and octet by octet, its own Message-ID included.
+        repeated_hand_in: Setting<RepeatRule> = r#""same-id""#;
         /// Limits of each account.
         account: AccountLimitOptions = "{}";
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use gatepost_mail::SpoolId;
+use gatepost_mta::listener::repeats::Repeats;
 use gatepost_mta::{Events, What};
 use gatepost_spool::{Entry, Held, Spool, SpoolError};
 
@@ -13,13 +14,20 @@ use super::{Action, ControlError, Message, MessageState, PAGE, Queue, Recipient,
 pub struct Local<S> {
     spool: Arc<S>,
     events: Events,
+    repeats: Option<Repeats>,
 }
 
 impl<S> Local<S> {
     /// The queue in this spool.
     #[must_use]
     pub const fn new(spool: Arc<S>, events: Events) -> Self {
-        Self { spool, events }
+        Self { spool, events, repeats: None }
+    }
+
+    /// The same beside a server, which is to take a removed message for a new one when it is handed in again.
+    #[must_use]
+    pub fn beside(self, repeats: Repeats) -> Self {
+        Self { repeats: Some(repeats), ..self }
     }
 
     /// The spool.
@@ -50,7 +58,12 @@ impl<S: Spool> Queue for Local<S> {
             Action::Retry => self.spool.retry(id, gatepost_mta::event::now()).await?,
             Action::Hold => self.spool.hold(id).await?,
             Action::Release => self.spool.release(id).await?,
-            Action::Remove => self.spool.remove(id).await?,
+            Action::Remove => {
+                self.spool.remove(id).await?;
+                if let Some(repeats) = &self.repeats {
+                    repeats.forget(id);
+                }
+            }
         }
         let by = gatepost_mta::event::quoted(by);
         self.events.emit(None, Some(id), What::Operated { action: action.done(), by });

@@ -34,6 +34,16 @@ fn a_session_is_told_in_sentences() {
             "recipient <bob@there.example> (from <>) was refused: 550 5.7.1 No [relay.denied]; not ours",
         ),
         (
+            What::Repeated {
+                first_session: text("00000000000s1"),
+                client: client().ip(),
+                rule: "content.repeated",
+                because: text("the first session has not been heard since its 250"),
+            },
+            "192.0.2.1 handed the message of session 00000000000s1 in again, and was told that it is queued already \
+             [content.repeated]; the first session has not been heard since its 250",
+        ),
+        (
             What::Queued {
                 principal: text("account ada"),
                 device: None,

@@ -1,4 +1,4 @@
-//! gatepost is killed, told to end, started twice, and runs out of disk: what got 250 is never lost.
+//! gatepost is killed, loses its power, is told to end, is started twice, and runs out of disk: what got 250 is never lost.
 
 // `cfg(test)` tells the lints that helpers beside the tests may panic like the tests themselves.
 #[cfg(test)]
@@ -9,11 +9,17 @@ mod rig;
 #[cfg(test)]
 mod book;
 #[cfg(test)]
+mod chance;
+#[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod full;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod load;
+#[cfg(test)]
+mod power;
 #[cfg(test)]
 mod queue;
 #[cfg(test)]

@@ -89,10 +89,28 @@ async fn a_second_server_on_the_same_data_is_refused() -> io::Result<()> {
     assert!(second.status.code().is_some(), "{}", second.status);
     let data = gatepost.dir().join("data");
     assert!(told.contains("running already?") && told.contains(&data.display().to_string()), "{told}");
+    assert!(told.contains(&format!("process {} (gatepost)", gatepost.pid())), "{told}");
     let mut load = Load::start(1, 6);
     load.server_is(Server::At(gatepost.mx()));
     let book = load.book_of_all().await;
     await_empty(&gatepost);
     assert_eq!(book.audit(&arrivals(&gatepost, &sink)?), Audit::default());
+    Ok(())
+}
+
+/// The spool's lock ends with its process, and a command beside a server that does not answer is told who has it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_server_leaves_no_lock() -> io::Result<()> {
+    let (_sink, mut gatepost) = start(Script::polite(), r#"["1h"]"#).await?;
+    std::fs::remove_file(gatepost.dir().join("data/control.sock"))?;
+    let refused = gatepost.run(&["queue", "list"]);
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{told}");
+    assert!(told.contains(&format!("process {} (gatepost) uses the spool in", gatepost.pid())), "{told}");
+    assert!(told.contains("does not answer on its control socket"), "{told}");
+    gatepost.kill();
+    assert!(list(&gatepost).is_empty());
+    gatepost.serve();
+    assert!(list(&gatepost).is_empty());
     Ok(())
 }

@@ -229,7 +229,11 @@ impl Gatepost {
 
     /// Starts the server and waits until every listener listens.
     pub(crate) fn serve(&mut self) {
-        let mut command = self.command(&["serve"]);
+        self.serve_by(self.command(&["serve"]));
+    }
+
+    /// The same by a command of the test's own, whose process is the server's.
+    pub(crate) fn serve_by(&mut self, mut command: Command) {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

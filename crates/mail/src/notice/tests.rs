@@ -24,7 +24,15 @@ fn at(minutes: u64) -> Timestamp {
 }
 
 fn reported(recipient: &Recipient, action: Action) -> Reported<'_> {
-    Reported { recipient, action, reply: None, remote: None, last_attempt: None, retry_until: None }
+    Reported {
+        recipient,
+        action,
+        reply: None,
+        remote: None,
+        last_attempt: None,
+        retry_until: None,
+        in_doubt: None,
+    }
 }
 
 fn write(original: &Envelope, recipients: &[Reported<'_>], size: Octets) -> Option<Notice> {

@@ -65,6 +65,15 @@ fn recipient(text: &mut String, reported: &Reported<'_>, form: Form) {
         };
         fold(text, &said, "    ");
     }
+    if let Some(host) = reported.in_doubt {
+        let said = format!(
+            "It may have arrived all the same: once all of it was sent to {}, and no answer came. Ask the person \
+             before you send it again.",
+            form.line(host)
+        );
+        text.push_str("    ");
+        fold(text, &said, "    ");
+    }
     if let Some(until) = reported.retry_until {
         let _ = write!(text, "    We try until {}.\r\n", until.rfc5322());
     }

@@ -113,7 +113,17 @@ async fn open_once(
         Place::Address(_, port) => port,
         Place::Socket(_) => 0,
     };
-    let line = Line { session, stream, name, host: candidate.host.clone(), port, tls: None, presence: None };
+    let line = Line {
+        session,
+        stream,
+        name,
+        host: candidate.host.clone(),
+        port,
+        tls: None,
+        presence: None,
+        carried: 0,
+        heard: Vec::new(),
+    };
     make_ready(line, site, current).await
 }
 
@@ -147,7 +157,7 @@ async fn make_ready(mut line: Line, site: &Site, current: &Arc<Current>) -> Resu
 }
 
 async fn encrypt(line: Line, site: &Site, current: &Current) -> Result<Line, Failed> {
-    let Line { session, stream, name, host, port, presence, .. } = line;
+    let Line { session, stream, name, host, port, presence, carried, .. } = line;
     let check = match site.channel {
         ChannelPlan::Insist => Check::Verified,
         ChannelPlan::Try | ChannelPlan::Leave => Check::Anyone,
@@ -157,7 +167,8 @@ async fn encrypt(line: Line, site: &Site, current: &Current) -> Result<Line, Fai
     match connector.connect(stream, host.trim_matches(['[', ']']), check).await {
         Ok((stream, facts)) => {
             let session = session.upgraded(instant());
-            Ok(Line { session, stream, name, host, port, tls: Some(facts), presence })
+            let heard = Vec::new();
+            Ok(Line { session, stream, name, host, port, tls: Some(facts), presence, carried, heard })
         }
         Err(error) => Err(Failed::Handshake(NoLine::for_now(name, error.to_string()))),
     }

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use gatepost_mail::Domain;
-use gatepost_policy::Fact;
-use gatepost_policy::exchanger::{Candidates, candidates, without_address};
+use gatepost_policy::exchanger::without_address;
 use gatepost_policy::rules::Endpoint;
 
 use super::connect::{Candidate, Lasting, NoLine, Place, name_of, open};
+use super::doubt::Doubt;
 use super::line::Line;
 use super::site::{Site, Target};
 use crate::lifetime::{Life, Phase};
@@ -20,6 +20,8 @@ const MOST_ADDRESSES: usize = 10;
 /// The hosts of a site in the order to try them. Names are looked up when their turn comes.
 pub(super) struct Hosts<'a> {
     site: &'a Site,
+    /// The host that comes first, if it is among them.
+    first: Option<&'a Doubt>,
     current: Arc<Current>,
     life: Life,
     progress: Progress,
@@ -48,9 +50,14 @@ pub(super) enum Next {
 }
 
 impl<'a> Hosts<'a> {
-    pub(super) fn new(site: &'a Site, current: Arc<Current>, life: Life) -> Self {
+    pub(super) fn new(
+        (site, first): (&'a Site, Option<&'a Doubt>),
+        current: Arc<Current>,
+        life: Life,
+    ) -> Self {
         Self {
             site,
+            first,
             current,
             life,
             progress: Progress::NotBegun,
@@ -121,8 +128,8 @@ impl<'a> Hosts<'a> {
         let no_line = NoLine::for_now(next_hop, "none of its hosts has an address");
         match &self.site.target {
             // DNS has answered all questions.
-            Target::Exchangers(domain) => {
-                let verdict = without_address(domain);
+            Target::Exchangers(_) => {
+                let verdict = without_address();
                 NoLine { reply: verdict.reply, lasting: Lasting::ForGood(verdict.rule.as_str()), ..no_line }
             }
             // Our operator has named this one: that is a mistake to be mended.
@@ -140,17 +147,20 @@ impl<'a> Hosts<'a> {
             match &mut self.progress {
                 Progress::NotBegun => {
                     self.progress = Progress::Names(VecDeque::new());
-                    self.begin().await?;
+                    self.begin();
                 }
                 Progress::Names(names) => {
                     let Some((host, port)) = names.pop_front() else { return Ok(None) };
                     self.addresses = of_host(&host, port, &self.current).await?;
+                    if let Some(first) = self.first {
+                        self.addresses.make_contiguous().sort_by_key(|found| name_of(found) != first.line());
+                    }
                 }
             }
         }
     }
 
-    async fn begin(&mut self) -> Result<(), NoLine> {
+    fn begin(&mut self) {
         let port = self.current.settings.exchanger_port;
         match &self.site.target {
             Target::Maildir(_) => {}
@@ -171,12 +181,14 @@ impl<'a> Hosts<'a> {
                 let place = Place::Address(*address, port);
                 self.addresses.push_back(Candidate { host: format!("[{address}]"), place });
             }
-            Target::Exchangers(domain) => {
-                let hosts = of_exchangers(domain, &self.current).await?;
+            Target::Exchangers(hosts) => {
+                let mut hosts = hosts.in_order(self.current.outside.random());
+                if let Some(first) = self.first {
+                    hosts.sort_by_key(|host| host.ascii() != first.host());
+                }
                 self.progress = Progress::Names(hosts.into_iter().map(|host| (host, port)).collect());
             }
         }
-        Ok(())
     }
 }
 
@@ -186,19 +198,4 @@ async fn of_host(host: &Domain, port: u16, current: &Current) -> Result<VecDeque
     let candidate =
         |address| Candidate { host: host.ascii().to_owned(), place: Place::Address(address, port) };
     Ok(addresses.into_iter().map(candidate).collect())
-}
-
-async fn of_exchangers(domain: &Domain, current: &Current) -> Result<Vec<Domain>, NoLine> {
-    let answer = Fact::from(current.resolver.exchangers(domain).await);
-    let verdict = candidates(domain, &answer, current.outside.random(), current.rules());
-    match verdict.decision {
-        Candidates::Hosts(hosts) => Ok(hosts),
-        Candidates::Nobody => Err(NoLine {
-            reply: verdict.reply,
-            cause: verdict.because.into_owned(),
-            next_hop: domain.to_string(),
-            lasting: Lasting::ForGood(verdict.rule.as_str()),
-        }),
-        Candidates::Later => Err(NoLine::for_now(domain.ascii(), verdict.because)),
-    }
 }

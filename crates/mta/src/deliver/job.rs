@@ -1,12 +1,17 @@
 //! One message for one site, and what came of it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gatepost_mail::{Mailbox, Recipient, Reply};
 use gatepost_policy::notice::Happened;
 use gatepost_spool::{Claim, Due};
-use tokio::sync::OwnedSemaphorePermit;
+
+use super::agenda::Agenda;
+use super::doubt::Doubt;
+use super::fair::Whose;
+use super::room::Seat;
 
 /// A message that the spool has lent us, with so many jobs still open.
 #[derive(Debug)]
@@ -15,9 +20,12 @@ pub(super) struct Lent {
     pub(super) open: AtomicUsize,
     /// Whether one of its recipients is to be tried again.
     pub(super) waits: AtomicBool,
-    /// Its share of the room for lent messages; given back when the last job ends.
-    #[expect(dead_code, reason = "held, not read: dropping it gives the room back")]
-    pub(super) room: Option<OwnedSemaphorePermit>,
+    /// What came of recipients since, of those that wait while others are with their sites.
+    pub(super) later: Mutex<BTreeMap<u32, Due>>,
+    pub(super) agenda: Agenda,
+    /// Its place in the room for lent messages; given back when the last job ends.
+    #[expect(dead_code, reason = "held, not read: dropping it gives the place back")]
+    pub(super) seat: Seat,
 }
 
 impl Lent {
@@ -26,10 +34,40 @@ impl Lent {
         self.claim.envelope.recipients.get(number as usize)
     }
 
-    /// What the spool knows of this recipient.
-    pub(super) fn due(&self, number: u32) -> Option<&Due> {
-        self.claim.due.iter().find(|due| due.recipient == number)
+    /// What is known of this recipient: what the spool says, or what came of it since.
+    pub(super) fn due(&self, number: u32) -> Option<Due> {
+        if let Some(later) = self.later().get(&number) {
+            return Some(later.clone());
+        }
+        // They come in order.
+        let at = self.claim.due.binary_search_by_key(&number, |due| due.recipient).ok()?;
+        self.claim.due.get(at).cloned()
     }
+
+    pub(super) fn later(&self) -> MutexGuard<'_, BTreeMap<u32, Due>> {
+        self.later.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which host may have the message for this recipient, if one may.
+    pub(super) fn doubt(&self, number: u32) -> Option<Doubt> {
+        doubt(&self.due(number)?)
+    }
+
+    /// Opens so many more jobs, unless the last one has ended.
+    pub(super) fn open_more(&self, jobs: usize) -> bool {
+        let more = |open: usize| (open > 0).then_some(open + jobs);
+        self.open.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok()
+    }
+
+    /// Whether all of its recipients are lent to us, and none was tried twice.
+    pub(super) fn is_plain(&self) -> bool {
+        self.claim.due.len() == self.claim.envelope.recipients.len() && self.later().is_empty()
+    }
+}
+
+/// Which host may have the message for a recipient, if one may.
+pub(super) fn doubt(due: &Due) -> Option<Doubt> {
+    Doubt::of(due.last.as_deref()?)
 }
 
 /// One message for one site.
@@ -37,6 +75,8 @@ impl Lent {
 pub(super) struct Job {
     pub(super) lent: Arc<Lent>,
     pub(super) recipients: Vec<Addressee>,
+    /// The host that may have the message already: it is asked first.
+    pub(super) doubt: Option<Doubt>,
 }
 
 /// One recipient of a job.
@@ -70,6 +110,8 @@ pub(super) enum Fate {
     Failed(Reply, &'static str),
     /// Not now: the reply, where the next hop gave one, and why.
     Waits(Option<Reply>, String),
+    /// All was sent, and no answer came: the next hop may have it or not. The words are as for [`Fate::Waits`].
+    InDoubt(Option<Reply>, String),
 }
 
 impl Result {
@@ -80,9 +122,18 @@ impl Result {
 }
 
 impl Job {
+    /// Who is behind it.
+    pub(super) fn whose(&self) -> Whose {
+        Whose::of(&self.lent.claim.envelope)
+    }
+
     /// The same fate for all recipients.
     pub(super) fn all(&self, fate: &Fate, next_hop: &str) -> Vec<Result> {
-        let result = |addressee: &Addressee| Result::of(addressee.number, fate.clone(), next_hop);
-        self.recipients.iter().map(result).collect()
+        all(&self.recipients, fate, next_hop)
     }
+}
+
+/// The same fate for all of these.
+pub(super) fn all(recipients: &[Addressee], fate: &Fate, next_hop: &str) -> Vec<Result> {
+    recipients.iter().map(|addressee| Result::of(addressee.number, fate.clone(), next_hop)).collect()
 }

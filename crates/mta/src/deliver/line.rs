@@ -6,9 +6,10 @@ use std::time::Duration;
 use gatepost_mail::Reply;
 use gatepost_smtp::{Cause, ClientSession, ClientStep, TransactionOutcome};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::error::Elapsed;
 use tokio::time::timeout_at;
 
-use super::site::Presence;
+use super::sites::Presence;
 use crate::net::stream::Stream;
 use crate::net::tls::TlsFacts;
 use crate::outside::instant;
@@ -32,6 +33,10 @@ pub(super) struct Line {
     pub(super) tls: Option<TlsFacts>,
     /// Counts it as open at its site, where it has one.
     pub(super) presence: Option<Presence>,
+    /// Jobs it has carried.
+    pub(super) carried: usize,
+    /// What was read last; kept for the room it has.
+    pub(super) heard: Vec<u8>,
 }
 
 /// Where a session needs somebody to decide.
@@ -56,18 +61,16 @@ impl Line {
 
     /// Carries octets until somebody must decide.
     pub(super) async fn run(&mut self) -> Pause {
-        // Most runs only write: room to read into is made when it is needed.
-        let mut octets = Vec::new();
         loop {
             let deadline = self.session.deadline();
             match self.session.step() {
                 ClientStep::Write(said) => {
                     let sent = timeout_at(deadline.into(), send(&mut self.stream, said)).await;
                     if !matches!(sent, Ok(Ok(()))) {
-                        self.hear_last_words(&mut octets).await;
+                        self.hear_last_words().await;
                     }
                 }
-                ClientStep::Idle => self.hear(&mut octets).await,
+                ClientStep::Idle => self.hear().await,
                 ClientStep::Upgrade => return Pause::Upgrade,
                 ClientStep::Login => return Pause::Login,
                 ClientStep::Challenge(challenge) => return Pause::Challenge(challenge),
@@ -83,26 +86,27 @@ impl Line {
     }
 
     /// Waits for octets or the deadline.
-    async fn hear(&mut self, octets: &mut Vec<u8>) {
-        octets.clear();
-        octets.reserve(READ);
-        let deadline = self.session.deadline();
-        match timeout_at(deadline.into(), self.stream.read_buf(octets)).await {
+    async fn hear(&mut self) {
+        match self.read().await {
             Ok(Ok(0) | Err(_)) => self.session.hang_up(),
-            Ok(Ok(_some)) => self.session.receive(octets, instant()),
+            Ok(Ok(_some)) => self.session.receive(&self.heard, instant()),
             Err(_elapsed) => self.session.expire(instant()),
         }
     }
 
     /// A server that refuses content often says why before it closes: what has come is read first.
-    async fn hear_last_words(&mut self, octets: &mut Vec<u8>) {
-        octets.clear();
-        octets.reserve(READ);
-        let deadline = self.session.deadline();
-        if let Ok(Ok(1..)) = timeout_at(deadline.into(), self.stream.read_buf(octets)).await {
-            self.session.receive(octets, instant());
+    async fn hear_last_words(&mut self) {
+        if let Ok(Ok(1..)) = self.read().await {
+            self.session.receive(&self.heard, instant());
         }
         self.session.hang_up();
+    }
+
+    async fn read(&mut self) -> Result<io::Result<usize>, Elapsed> {
+        self.heard.clear();
+        self.heard.reserve(READ);
+        let deadline = self.session.deadline();
+        timeout_at(deadline.into(), self.stream.read_buf(&mut self.heard)).await
     }
 
     /// Ends the line: says QUIT where that can be said, and waits a little for the answer.

@@ -9,7 +9,8 @@ use super::connect::{Lasting, NoLine};
 use super::hosts::{Hosts, Next};
 use super::job::{Addressee, Fate, Job, Result};
 use super::line::Line;
-use super::site::{Presence, Site, Target};
+use super::site::{Site, Target};
+use super::sites::Presence;
 use super::transact::{Attempt, Left, Use, Why, farewell, transact};
 use crate::office::Office;
 
@@ -25,6 +26,8 @@ pub(super) struct Done {
     pub(super) line: Option<Line>,
     /// Why nobody could be reached.
     pub(super) unreachable: Option<NoLine>,
+    /// Whether a host broke a line off.
+    pub(super) trouble: bool,
 }
 
 /// Delivers to another host, over `line` where there is one from the job before. `reached` is called for every
@@ -32,13 +35,15 @@ pub(super) struct Done {
 pub(super) async fn deliver<S: Spool, D>(
     office: &Office<S, D>,
     (site, job): (&Site, &Job),
-    mut line: Option<Line>,
+    line: Option<Line>,
     reached: impl Fn() -> Presence,
 ) -> Done {
     let current = office.current.load_full();
-    let mut hosts = Hosts::new(site, current, office.life.clone());
+    let mut hosts = Hosts::new((site, job.doubt.as_ref()), current, office.life.clone());
     let mut open = Open::new(site, job);
     let mut results = Vec::new();
+    let mut trouble = false;
+    let mut line = fitting(office, job, line);
     // A line whose host put recipients off is good for the next job, if no other host gets this one.
     let mut spare: Option<Line> = None;
     loop {
@@ -53,15 +58,18 @@ pub(super) async fn deliver<S: Spool, D>(
                     }
                     *fresh
                 }
-                Next::Nobody(no_line) => return Done { line: spare, ..open.give_up(results, no_line) },
-                Next::Draining => return Done { results, line: spare, unreachable: None },
+                Next::Nobody(no_line) => {
+                    return Done { line: spare, trouble, ..open.give_up(results, no_line) };
+                }
+                Next::Draining => return Done { results, line: spare, unreachable: None, trouble },
             },
         };
         let name = over.name.clone();
         let sent = open.send(office, job, (over, used)).await;
+        trouble |= sent.trouble;
         results.extend(sent.settled);
         if open.rest.is_empty() {
-            return Done { results, line: sent.line, unreachable: None };
+            return Done { results, line: sent.line, unreachable: None, trouble };
         }
         write_down(office, job, &results).await;
         spare = sent.line;
@@ -70,6 +78,16 @@ pub(super) async fn deliver<S: Spool, D>(
             Whither::NextHost => hosts.leave_out(name),
         }
     }
+}
+
+/// The line from the job before, unless another host is to be asked first.
+fn fitting<S, D>(office: &Office<S, D>, job: &Job, line: Option<Line>) -> Option<Line> {
+    let line = line?;
+    if job.doubt.as_ref().is_none_or(|doubt| doubt.line() == line.name) {
+        return Some(line);
+    }
+    farewell(office, line);
+    None
 }
 
 /// Writes deliveries down before another host is tried: that may take minutes, and a crash must not repeat them.
@@ -90,6 +108,8 @@ struct Sent {
     line: Option<Line>,
     /// Where the others go.
     whither: Whither,
+    /// Whether the host broke the line off.
+    trouble: bool,
 }
 
 /// Where recipients without a fate go next.
@@ -126,13 +146,15 @@ impl Open {
         job: &Job,
         (line, mut used): (Line, Use),
     ) -> Sent {
-        let mut sent = Sent { settled: Vec::new(), line: Some(line), whither: Whither::SameHost };
+        let mut sent =
+            Sent { settled: Vec::new(), line: Some(line), whither: Whither::SameHost, trouble: false };
         let mut recipients = std::mem::take(&mut self.rest);
         while !recipients.is_empty() && self.transactions < MOST_TRANSACTIONS {
             let Some(line) = sent.line.take() else { break };
             self.transactions += 1;
             let attempt = Attempt { job, recipients: &recipients, used, arrives: self.arrives };
             let verdict = transact(office, line, &attempt).await;
+            sent.trouble |= verdict.is_trouble();
             sent.settled.extend(verdict.settled);
             sent.line = verdict.line;
             recipients = Vec::new();
@@ -171,7 +193,7 @@ impl Open {
             let silent = || Result::of(number, fate_of(&no_line), &no_line.next_hop);
             results.push(self.said.remove(&number).unwrap_or_else(silent));
         }
-        Done { results, line: None, unreachable: untried.then_some(no_line) }
+        Done { results, line: None, unreachable: untried.then_some(no_line), trouble: false }
     }
 }
 

@@ -8,6 +8,7 @@ use gatepost_mail::{
 use gatepost_policy::notice;
 use gatepost_spool::{Content, Draft, Spool, SpoolError};
 
+use super::doubt::Doubt;
 use super::job::Lent;
 use crate::event::What;
 use crate::office::{Current, Office};
@@ -20,6 +21,8 @@ pub(super) struct Entry {
     pub(super) reply: Reply,
     /// The host that spoke them; ours without one.
     pub(super) host: Option<String>,
+    /// Which host may have the message all the same, if one may.
+    pub(super) doubt: Option<Doubt>,
 }
 
 /// Writes and commits one report for each kind of thing that happened.
@@ -99,7 +102,15 @@ fn reported<'a>(
         remote: entry.host.as_deref(),
         last_attempt: Some(at),
         retry_until: (action == Action::Delayed).then_some(expires),
+        in_doubt: entry.doubt.as_ref().filter(|_| !arrived(action)).map(Doubt::line),
     })
+}
+
+const fn arrived(action: Action) -> bool {
+    match action {
+        Action::Delivered | Action::Relayed => true,
+        Action::Delayed | Action::Failed => false,
+    }
 }
 
 /// The report's own envelope: from nobody, and with no wish to be told about it (RFC 3461 section 6.1).

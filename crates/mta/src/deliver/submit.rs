@@ -127,6 +127,8 @@ async fn connect(submission: &Submission) -> Result<Line, SubmitError> {
         port: address.port(),
         tls,
         presence: None,
+        carried: 0,
+        heard: Vec::new(),
     })
 }
 
@@ -166,6 +168,8 @@ async fn encrypt(line: Line, submission: &Submission) -> Result<Line, SubmitErro
             port,
             tls: Some(facts),
             presence: None,
+            carried: 0,
+            heard: Vec::new(),
         }),
         Err(cause) => Err(SubmitError { cause, transcript: session.transcript().to_string() }),
     }

@@ -40,6 +40,15 @@ pub(super) struct Verdict {
     pub(super) line: Option<Line>,
 }
 
+impl Verdict {
+    /// Whether the host broke the line off that had been good: it may have too much to do.
+    pub(super) fn is_trouble(&self) -> bool {
+        let cut = |left: &Left| matches!(left.why, Why::PutOff | Why::Lost);
+        let silent = |result: &Result| matches!(result.fate, Fate::InDoubt(..));
+        self.line.is_none() && (self.left.iter().any(cut) || self.settled.iter().any(silent))
+    }
+}
+
 /// A recipient that may be tried further.
 pub(super) struct Left {
     pub(super) addressee: Addressee,
@@ -174,8 +183,8 @@ fn fate_of(
         }
         // Another host would be a second copy for sure if this one has taken it.
         RecipientOutcome::InDoubt(cause) => {
-            let why = format!("in doubt, all was sent and no answer came: {cause}");
-            (Fate::Waits(cause.reply().cloned(), why), None)
+            let why = format!("all was sent and no answer came: {cause}");
+            (Fate::InDoubt(cause.reply().cloned(), why), None)
         }
     }
 }

@@ -3,6 +3,7 @@
 mod envelope;
 mod intake;
 mod login;
+mod repeat;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use gatepost_spool::{Receipt, Spool};
 
 use self::envelope::Transaction;
 use self::login::{LoggedIn, LoginState};
+use self::repeat::Unread;
 use super::guard::Hold;
 use crate::event::What;
 use crate::net::tls::TlsFacts;
@@ -75,11 +77,13 @@ pub(super) struct Desk<S: Spool, D> {
     /// How long the driver must wait before the reply that was answered last goes out.
     hold: Option<Hold>,
     transaction: Option<Transaction<S::Draft>>,
+    unread: Unread,
 }
 
 impl<S: Spool, D: Directory> Desk<S, D> {
     pub(super) fn open(office: Arc<Office<S, D>>, current: Arc<Current>, visit: Visit) -> Self {
-        Self { office, current, visit, login: LoginState::Nobody, hold: None, transaction: None }
+        let (login, unread) = (LoginState::Nobody, Unread::default());
+        Self { office, current, visit, login, hold: None, transaction: None, unread }
     }
 
     /// Answers a question. Questions that need no answer get none.
@@ -128,6 +132,7 @@ impl<S: Spool, D: Directory> Desk<S, D> {
     /// The session is over.
     pub(super) fn close(&mut self, cause: String) {
         self.break_off_login();
+        self.leave_in_doubt();
         self.tell(What::Disconnected { cause });
     }
 

@@ -88,6 +88,7 @@ async fn run<S: Spool, D: Directory>(
             Step::Write(reply) => {
                 stream.write_all(reply).await?;
                 stream.flush().await?;
+                desk.written();
             }
             Step::Content(piece) => desk.content(piece).await,
             Step::Ask(question) => {
@@ -107,7 +108,7 @@ async fn run<S: Spool, D: Directory>(
                 ending = Ending::Told;
                 session.shut_down();
             }
-            Step::Idle => hung_up = wait(session, stream, life).await?,
+            Step::Idle => hung_up = wait((session, stream), desk, life).await?,
         }
     }
 }
@@ -122,9 +123,9 @@ async fn hold_back(hold: Hold, life: &mut Life) {
 }
 
 /// Waits for octets, the deadline, or the end of our life; says whether the client hung up.
-async fn wait<R: fmt::Display>(
-    session: &mut ServerSession<R>,
-    stream: &mut Stream,
+async fn wait<S: Spool, D: Directory>(
+    (session, stream): (&mut ServerSession<Receipt>, &mut Stream),
+    desk: &mut Desk<S, D>,
     life: &mut Life,
 ) -> io::Result<bool> {
     let running = life.phase() == Phase::Running;
@@ -135,7 +136,7 @@ async fn wait<R: fmt::Display>(
                 session.hang_up();
                 return Ok(true);
             }
-            Some(_octets) => {}
+            Some(_octets) => desk.heard(),
             None => session.expire(instant()),
         },
         () = life.reached(Phase::Draining), if running => {}

@@ -22,10 +22,10 @@ use gatepost_mta::{Event, Events, Parts, Server, Settings};
 use gatepost_policy::Rules;
 use gatepost_policy::rules::{
     AuthRules, DeliveryRules, Destination, HostedDomain, LimitRules, PlaintextWithoutTls, Ratchet,
-    RecipientRule, Service, TlsRule,
+    RecipientRule, RepeatRule, Service, TlsRule,
 };
 use gatepost_sasl::{Mechanism, NtlmVersions, OauthHelp, Secret};
-use gatepost_spool::{Draft, Embedded as Queue, EmbeddedSettings as QueueSettings, Spool};
+use gatepost_spool::{Draft, Embedded as Queue, EmbeddedSettings as QueueSettings, Spool, Stats};
 use gatepost_testworld::authority::Authority;
 use gatepost_testworld::exchanger::{Exchanger, Message};
 use gatepost_testworld::patience::{PATIENCE, until};
@@ -106,6 +106,7 @@ fn rules(hosted: BTreeMap<Domain, HostedDomain>) -> Rules {
             account_messages_per_hour: count(500),
             account_recipients_per_day: count(5000),
             received_fields: 50,
+            repeated_hand_in: RepeatRule::SameId,
         },
         delivery: DeliveryRules {
             retry: vec![Duration::from_millis(200)],
@@ -256,6 +257,13 @@ impl<D: Directory> Instance<D> {
         let entry = || tokio::task::block_in_place(|| runtime.block_on(self.queue.entry(id))).unwrap();
         let is_back = || Ok(entry().is_some_and(|entry| entry.leased.is_none()).then_some(()));
         until("the worker to give the message back", PATIENCE, is_back).await.unwrap();
+    }
+
+    /// Waits until the queue is so.
+    pub(crate) async fn await_stats(&self, what: &str, enough: impl Fn(&Stats) -> bool) {
+        let runtime = tokio::runtime::Handle::current();
+        let stats = || tokio::task::block_in_place(|| runtime.block_on(self.queue.stats()));
+        until(what, PATIENCE, || Ok(enough(&stats()).then_some(()))).await.unwrap();
     }
 
     /// Where a listener listens.

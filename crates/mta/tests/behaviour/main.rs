@@ -2,6 +2,7 @@
 // Tells the lints that helpers beside the tests may panic like the tests themselves.
 #![cfg(test)]
 
+mod backlog;
 mod channel;
 mod conversion;
 mod destinations;
@@ -14,6 +15,7 @@ mod instance;
 mod logins;
 mod next_host;
 mod operations;
+mod repeats;
 mod reports;
 mod reuse;
 mod tidiness;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gatepost_mail::SpoolId;
 use gatepost_mta::event::now;
 use gatepost_spool::Spool;
 use gatepost_testworld::script::Script;
@@ -70,9 +71,8 @@ async fn what_is_removed_is_gone_without_a_word() {
     assert!(instance.events("reported").is_empty() && instance.events("failed").is_empty());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_removed_while_it_waits_for_a_worker_is_not_sent() {
-    // Three workers wait for a greeting; behind them wait messages.
+/// Three workers wait for a greeting; behind them wait messages.
+async fn waiting() -> (World, Instance, Vec<SpoolId>) {
     let script = Script::polite().stall("CONNECT").times(3);
     let plan = World::new().zone("there.example. MX 10 mx.there.example.");
     let world = plan.exchanger(MX, script).start().await.unwrap();
@@ -84,15 +84,39 @@ async fn what_is_removed_while_it_waits_for_a_worker_is_not_sent() {
     for _ in 0..6 {
         ids.push(instance.hand_in(&mail(TO)).await);
     }
-    let exchanger = world.exchanger(MX).unwrap();
     let waiting = |memory: &gatepost_testworld::exchanger::Memory| memory.connections.len() >= 3;
-    exchanger.await_memory("three workers", waiting).await.unwrap();
+    world.exchanger(MX).unwrap().await_memory("three workers", waiting).await.unwrap();
+    instance.await_stats("all of them in memory", |stats| stats.claimed == 6).await;
+    (world, instance, ids)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_removed_while_it_waits_for_a_worker_is_not_sent() {
+    let (world, instance, ids) = waiting().await;
     instance.queue.remove(ids[5]).await.unwrap();
     instance.await_finished(5).await;
     let removed = ids[5].to_string();
     for kind in ["delivered", "deferred", "failed", "finished"] {
         assert!(!instance.events(kind).iter().any(|event| event["message"] == removed), "{kind}");
     }
-    assert_eq!(exchanger.messages().len(), 5);
+    assert_eq!(world.exchanger(MX).unwrap().messages().len(), 5);
+    assert!(instance.events("trouble").is_empty(), "{:?}", instance.events("trouble"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_while_it_waits_for_a_worker_is_not_sent_before_it_is_released() {
+    let (world, instance, ids) = waiting().await;
+    instance.queue.hold(ids[5]).await.unwrap();
+    instance.await_finished(5).await;
+    let held = ids[5].to_string();
+    for kind in ["delivered", "deferred", "failed", "finished"] {
+        assert!(!instance.events(kind).iter().any(|event| event["message"] == held), "{kind}");
+    }
+    // Nobody has it any more: it need not wait for the end of a lease.
+    instance.await_back(ids[5]).await;
+    instance.queue.release(ids[5]).await.unwrap();
+    instance.await_finished(6).await;
+    assert_eq!(instance.events("finished")[5]["message"], held);
+    assert_eq!(world.exchanger(MX).unwrap().messages().len(), 6);
     assert!(instance.events("trouble").is_empty(), "{:?}", instance.events("trouble"));
 }

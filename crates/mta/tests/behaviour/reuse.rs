@@ -3,7 +3,7 @@
 use gatepost_testworld::script::Script;
 use gatepost_testworld::world::World;
 
-use crate::instance::{Instance, facing, mail};
+use crate::instance::{Instance, facing, hand_in, mail};
 
 const ZONE: &str = "there.example. MX 10 mx.there.example.\nelse.example. MX 10 mx.else.example.";
 const MX: &str = "mx.there.example";
@@ -175,4 +175,74 @@ async fn lines_are_closed_politely_when_there_is_no_more_to_do() {
         assert_eq!(connection.commands.last().map(String::as_str), Some("QUIT"));
     }
     instance.stop().await;
+}
+
+/// Three domains, of which two have the same hosts in the same order, whatever they call the preferences.
+async fn shared() -> World {
+    World::new()
+        .zone("one.example. MX 10 mx.there.example.\none.example. MX 20 mx.else.example.")
+        .zone("two.example. MX 5 mx.there.example.\ntwo.example. MX 7 mx.else.example.")
+        .zone("three.example. MX 20 mx.there.example.\nthree.example. MX 10 mx.else.example.")
+        .exchanger(MX, Script::polite())
+        .exchanger("mx.else.example", Script::polite())
+        .start()
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn domains_with_the_same_exchangers_share_connections() {
+    let world = shared().await;
+    let instance = Instance::facing(&world);
+    for (number, domain) in (1..).zip(["one", "two", "one", "two", "three"]) {
+        instance.hand_in(&mail(&[&format!("bob@{domain}.example")])).await;
+        instance.await_finished(number).await;
+    }
+    let connections = |name: &str| world.exchanger(name).unwrap().memory().connections.len();
+    assert_eq!((connections(MX), connections("mx.else.example")), (1, 1));
+    assert_eq!(world.exchanger(MX).unwrap().messages().len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recipients_at_domains_of_one_site_share_a_transaction_and_keep_their_fates() {
+    let world = World::new()
+        .zone("one.example. MX 10 mx.there.example.\ntwo.example. MX 10 mx.there.example.")
+        .exchanger(MX, Script::polite().reply("RCPT", "550 5.1.1 nobody").when("nobody@two").once())
+        .start()
+        .await
+        .unwrap();
+    let instance = Instance::facing(&world);
+    // Then the names are known.
+    instance.hand_in(&mail(&["bob@one.example"])).await;
+    instance.hand_in(&mail(&["bob@two.example"])).await;
+    instance.await_finished(2).await;
+    instance.hand_in(&mail(&["a@one.example", "b@two.example", "nobody@two.example", "c@one.example"])).await;
+    // Itself, and the report.
+    instance.await_finished(4).await;
+    let messages = world.exchanger(MX).unwrap().messages();
+    assert_eq!(messages.len(), 3);
+    assert_eq!(messages[2].recipients, ["a@one.example", "b@two.example", "c@one.example"]);
+    let failed = instance.events("failed");
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0]["recipient"], "<nobody@two.example>");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_does_not_last_for_ever() {
+    let world = world(Script::polite()).await;
+    let instance = Instance::facing(&world);
+    // More than twenty lines carry, each with as many as it may.
+    for _ in 0..22 {
+        let mut together = tokio::task::JoinSet::new();
+        for _ in 0..250 {
+            let queue = instance.queue.clone();
+            together.spawn(async move { hand_in(&queue, &mail(&["bob@there.example"])).await });
+        }
+        together.join_all().await;
+    }
+    let exchanger = world.exchanger(MX).unwrap();
+    let all = |memory: &gatepost_testworld::exchanger::Memory| memory.received.len() == 22 * 250;
+    let connections = exchanger.await_memory("all of them", all).await.unwrap().connections.len();
+    assert!(connections > 20, "{connections} connections");
+    assert!(instance.events("deferred").is_empty());
 }

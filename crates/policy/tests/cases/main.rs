@@ -11,6 +11,7 @@ mod auth;
 mod author;
 mod exchangers;
 mod relay;
+mod repeat;
 mod retry;
 mod sender;
 mod table;
@@ -25,6 +26,7 @@ fn tables() {
         ("author.toml", author::run()),
         ("exchangers.toml", exchangers::run()),
         ("relay.toml", relay::run()),
+        ("repeat.toml", repeat::run()),
         ("retry.toml", retry::run()),
         ("sender.toml", sender::run()),
     ]);

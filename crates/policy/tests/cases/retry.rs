@@ -1,5 +1,5 @@
 use gatepost_mail::Timestamp;
-use gatepost_policy::retry::{Next, RetryFacts, Warn, Warned, next};
+use gatepost_policy::retry::{Answer, Next, RetryFacts, Warn, Warned, next};
 use serde::Deserialize;
 
 use crate::table::{Named, ruled, run as run_table};
@@ -46,6 +46,8 @@ pub(crate) fn run() -> usize {
             now: at(case.now),
             attempts: case.attempts,
             warned: if case.warned { Warned::Already } else { Warned::NotYet },
+            answer: Answer::Known,
+            chance: 0,
         };
         let verdict = next(&facts, &rules);
         let (decision, rule, reply) = match &case.want {

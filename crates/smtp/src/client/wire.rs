@@ -34,13 +34,12 @@ impl Wire {
 
     /// Writes down a reply. Challenges are part of a login, and struck out.
     pub(super) fn heard(&mut self, heard: &Heard) {
-        let code = heard.code.get();
-        if code == 334 {
+        if heard.code.get() == 334 {
             self.transcript.add(Speaker::Server, &format!("334 {STRUCK_OUT}"));
             return;
         }
         for line in heard.text.split('\n') {
-            self.transcript.add(Speaker::Server, &format!("{code} {line}"));
+            self.transcript.add_coded(Speaker::Server, Some(heard.code), line);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Looks at content line by line: line ends, NUL, lengths, 8-bit octets, size.
 
 use gatepost_mail::{Body, Ending, Octets};
-use memchr::{memchr, memchr3};
+use memchr::{memchr, memchr_iter, memchr3};
 
 use super::{ContentFault, Seen};
 
@@ -38,6 +38,14 @@ pub(crate) struct Inspector {
     fault: Option<ContentFault>,
     longest_allowed: usize,
     largest_allowed: Octets,
+}
+
+/// Whether [`Inspector::whole_lines`] is worth a try. Where it found something odd, the octets are looked at one
+/// line after the other: an octet is never looked at more than so often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tries {
+    Left,
+    Over,
 }
 
 /// How far [`Inspector::advance`] came.
@@ -92,7 +100,13 @@ impl Inspector {
     /// A CR at the very end of the content is a bare one, which only [`Inspector::finish`] can tell.
     pub(crate) fn look_at(&mut self, content: &[u8]) -> usize {
         let mut at = 0;
+        let mut tries = Tries::Left;
         while let Some(rest) = content.get(at..).filter(|rest| !rest.is_empty()) {
+            let lines = self.whole_lines(rest, &mut tries);
+            if lines > 0 {
+                at += lines;
+                continue;
+            }
             match self.advance(rest) {
                 Advance::LineEnded(count) => at += count,
                 Advance::AllOfIt => at = content.len(),
@@ -119,6 +133,39 @@ impl Inspector {
     /// A stuffed dot was passed over: what follows is inside the line, even if it is a dot again.
     pub(super) fn leave_line_start(&mut self) {
         self.place = Place::Inside;
+    }
+
+    /// Passes over whole lines in which nothing is wrong, up to one that begins with a dot: what nearly all content
+    /// is made of, at a fraction of the price of [`Inspector::advance`]. Gives how many octets they have.
+    pub(super) fn whole_lines(&mut self, octets: &[u8], tries: &mut Tries) -> usize {
+        let as_is = self.fault.is_some() || self.body == Body::BinaryMime;
+        if *tries == Tries::Over || self.place != Place::Start || as_is {
+            return 0;
+        }
+        let (mut end, mut lines, mut longest) = (0, 0, self.longest);
+        for feed in memchr_iter(b'\n', octets) {
+            let Some(text) = feed.checked_sub(end + 1).filter(|text| *text <= self.longest_allowed) else {
+                break;
+            };
+            if octets.get(feed - 1) != Some(&b'\r') {
+                break;
+            }
+            longest = longest.max(text);
+            lines += 1;
+            end = feed + 1;
+            if octets.get(end) == Some(&b'.') {
+                break;
+            }
+        }
+        let whole = octets.get(..end).unwrap_or_default();
+        // With as many CRs as lines, none stands alone.
+        let clean = memchr_iter(b'\r', whole).count() == lines && memchr(0, whole).is_none();
+        if !clean || lines == 0 {
+            *tries = Tries::Over;
+            return 0;
+        }
+        self.longest = longest;
+        end
     }
 
     /// Goes to the end of the present line, or of the octets, or to the first fault.

@@ -1,7 +1,7 @@
 //! Finds the end of content that came with DATA, and takes the stuffed dots out (RFC 5321 section 4.5.2).
 
 use super::Inspector;
-use super::inspector::Advance;
+use super::inspector::{Advance, Tries};
 
 /// Reads the octets behind a 354.
 #[derive(Debug)]
@@ -55,7 +55,13 @@ impl Unstuffer {
             self.inspector.leave_line_start();
         }
         let mut at = skip;
+        let mut tries = Tries::Left;
         loop {
+            let lines = self.inspector.whole_lines(octets.get(at..).unwrap_or_default(), &mut tries);
+            at += lines;
+            if lines > 0 && matches!(octets.get(at), None | Some(b'.')) {
+                break;
+            }
             match self.inspector.advance(octets.get(at..).unwrap_or_default()) {
                 Advance::LineEnded(count) => at += count,
                 Advance::Fault(count) => {

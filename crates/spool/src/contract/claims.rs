@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{LEASE, START, again, at, claim_none, claim_one, commit, commit_for, delivered};
-use crate::{Due, Outcome, RecipientState, Settled, Spool, SpoolError, WHY_LIMIT, Warned};
+use crate::{Claim, Due, Outcome, RecipientState, Settled, Spool, SpoolError, WHY_LIMIT, Warned};
 
 pub(super) async fn the_longest_due_comes_first<S: Spool>(spool: &S) -> Result<(), SpoolError> {
     let late = commit(spool, at(30)).await?;
@@ -16,6 +16,43 @@ pub(super) async fn the_longest_due_comes_first<S: Spool>(spool: &S) -> Result<(
     let rest: Vec<_> = spool.claim(at(50), LEASE, 2).await?.iter().map(|claim| claim.id).collect();
     assert_eq!(rest, [late]);
     assert_eq!(spool.next_due().await?, Some(at(100)));
+    Ok(())
+}
+
+pub(super) async fn what_has_just_come_waits_behind_no_backlog<S: Spool>(
+    spool: &S,
+) -> Result<(), SpoolError> {
+    let mut ids = Vec::new();
+    for second in 0..10 {
+        ids.push(commit(spool, at(second)).await?);
+    }
+    let latest: Vec<_> = spool.claim_latest(at(8), LEASE, 4).await?.iter().map(|claim| claim.id).collect();
+    assert_eq!(Some(latest.as_slice()), ids.get(5..9));
+    let longest: Vec<_> = spool.claim(at(8), LEASE, 2).await?.iter().map(|claim| claim.id).collect();
+    assert_eq!(Some(longest.as_slice()), ids.get(..2));
+    let rest: Vec<_> = spool.claim_latest(at(8), LEASE, 20).await?.iter().map(|claim| claim.id).collect();
+    assert_eq!(Some(rest.as_slice()), ids.get(2..5));
+    Ok(())
+}
+
+pub(super) async fn what_is_put_aside_can_be_recalled<S: Spool>(spool: &S) -> Result<(), SpoolError> {
+    let id = commit(spool, START).await?;
+    let claim = claim_one(spool, START).await?;
+    let tickets = || vec![claim.ticket()];
+    let again = spool.recall(at(500), LEASE, tickets()).await?;
+    let same = |again: &Claim| again.id == id && again.due == claim.due && again.envelope == claim.envelope;
+    assert!(matches!(again.as_slice(), [again] if same(again)), "{again:?}");
+    claim_none(spool, at(601)).await?;
+    // Held, it is nobody's; released, it is due as before, and the old ticket is worth nothing.
+    spool.hold(id).await?;
+    assert!(spool.recall(at(700), LEASE, tickets()).await?.is_empty());
+    spool.release(id).await?;
+    let other = claim_one(spool, at(700)).await?;
+    assert_eq!(other.due, claim.due, "no attempt is counted");
+    assert!(spool.recall(at(700), LEASE, tickets()).await?.is_empty());
+    assert!(spool.recall(at(1300), LEASE, vec![other.ticket()]).await?.is_empty(), "the lease has ended");
+    spool.remove(id).await?;
+    assert!(spool.recall(at(701), LEASE, vec![other.ticket()]).await?.is_empty());
     Ok(())
 }
 

@@ -28,6 +28,25 @@ pub(super) async fn held_messages_wait<S: Spool>(spool: &S) -> Result<(), SpoolE
     Ok(())
 }
 
+pub(super) async fn a_held_message_is_told_to_its_worker<S: Spool>(spool: &S) -> Result<(), SpoolError> {
+    let id = commit(spool, START).await?;
+    let claim = claim_one(spool, START).await?;
+    spool.hold(id).await?;
+    assert_eq!(spool.extend(&claim, at(900)).await, Err(SpoolError::Held { id }));
+    // An attempt that had begun goes on: released meanwhile, the message does not go to a second worker.
+    spool.release(id).await?;
+    claim_none(spool, at(899)).await?;
+    spool.extend(&claim, at(900)).await?;
+    // Given back without an attempt, it is due once it is released.
+    spool.hold(id).await?;
+    spool.settle(claim, Vec::new()).await?;
+    claim_none(spool, at(10)).await?;
+    spool.release(id).await?;
+    let claim = claim_one(spool, at(10)).await?;
+    assert_eq!(claim.due.first().map(|due| due.attempts), Some(0));
+    Ok(())
+}
+
 pub(super) async fn retry_makes_due_now<S: Spool>(spool: &S) -> Result<(), SpoolError> {
     let id = commit_for(spool, 2, START).await?;
     let claim = claim_one(spool, START).await?;

@@ -1,15 +1,19 @@
 //! The machine's file system.
 
 use std::fs;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read as _, Write as _};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::{FallocateFlags, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::{Lock, Locking};
+
 /// Most slices that one call may write.
 const SLICES: usize = 1024;
+/// What is read of a lock file at most: a number.
+const HOLDER_LIMIT: u64 = 32;
 /// Mail is nobody else's business.
 const OWNER_ONLY: u32 = 0o600;
 
@@ -47,13 +51,31 @@ pub(super) fn room(path: &Path) -> io::Result<u64> {
     Ok(told.f_bavail.saturating_mul(told.f_frsize))
 }
 
-pub(super) fn lock(path: &Path) -> io::Result<Option<File>> {
+/// The file says who has it, for people; what counts is the lock.
+pub(super) fn lock(path: &Path) -> io::Result<Locking> {
     let mut options = fs::OpenOptions::new();
-    let file = options.read(true).write(true).create(true).truncate(false).mode(OWNER_ONLY).open(path)?;
+    let mut file = options.read(true).write(true).create(true).truncate(false).mode(OWNER_ONLY).open(path)?;
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(File(file))),
-        Err(Errno::WOULDBLOCK) => Ok(None),
+        Ok(()) => {
+            file.set_len(0)?;
+            // A full disk must not keep a spool from being emptied.
+            let _ = writeln!(file, "{}", std::process::id());
+            Ok(Locking::Ours(Lock::Real(File(file))))
+        }
+        Err(Errno::WOULDBLOCK) => Ok(Locking::Taken(holder(&mut file))),
         Err(cause) => Err(cause.into()),
+    }
+}
+
+/// As in `process 4711 (gatepost)`, as far as that can be known.
+fn holder(file: &mut fs::File) -> Box<str> {
+    let mut text = String::new();
+    // Where it cannot be read, its holder has no name.
+    let _ = file.take(HOLDER_LIMIT).read_to_string(&mut text);
+    let Ok(process) = text.trim().parse::<u32>() else { return "another process".into() };
+    match fs::read_to_string(format!("/proc/{process}/comm")) {
+        Ok(name) => format!("process {process} ({})", name.trim()).into(),
+        Err(_cause) => format!("process {process}").into(),
     }
 }
 

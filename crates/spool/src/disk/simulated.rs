@@ -1,14 +1,14 @@
 //! A file system in memory that fails, fills up and loses power when it is told to.
 //!
 //! It keeps apart what is durable from what was only written. After a power cut each sector that was not
-//! synced is there or not, as the seed decides, and so is each name whose folder was not synced.
+//! synced is there or not, or in part, as the seed decides, and so is each name whose folder was not synced.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What a disk writes as a whole or not at all.
+/// What a disk writes at a time.
 const SECTOR: usize = 512;
 
 /// A simulated file system; clones are the same one.
@@ -50,6 +50,8 @@ struct World {
     fault: Option<(Fault, u64)>,
     /// Files opened before a restart are dead.
     life: u64,
+    /// Syncing does nothing.
+    lies: bool,
 }
 
 /// A file's octets.
@@ -91,6 +93,12 @@ impl Simulated {
     /// Lets the next `calls` calls of a kind pass and makes the one behind them fail.
     pub fn fail_after(&self, fault: Fault, calls: u64) {
         self.world().fault = Some((fault, calls));
+    }
+
+    /// Makes it say that it has synced and not do so, as a disk does that has its write cache on and no power of its
+    /// own. Shows that a test would find a sync that is missing.
+    pub fn lie(&self) {
+        self.world().lies = true;
     }
 
     /// How many octets all files may take together.
@@ -192,6 +200,9 @@ impl Simulated {
         let mut world = self.world();
         world.step()?;
         world.fail(Fault::Sync)?;
+        if world.lies {
+            return Ok(());
+        }
         let inside = |file: &PathBuf| file.parent() == Some(path);
         let now: Vec<_> = world.files.iter().filter(|(file, _)| inside(file)).map(own).collect();
         world.durable.retain(|file, _| !inside(file));
@@ -269,12 +280,26 @@ impl Node {
         for (offset, written) in self.unsynced.drain(..) {
             for (sector, part) in written.chunks(SECTOR).enumerate() {
                 if chance.next() % 4 < kept {
-                    put(&mut octets, offset + sector * SECTOR, part);
+                    let (skipped, part) = torn(part, chance);
+                    put(&mut octets, offset + sector * SECTOR + skipped, part);
                 }
             }
         }
         self.written.clone_from(&octets);
         self.durable = octets;
+    }
+}
+
+/// What is there of a sector in which the power was cut: most often all, else only its beginning or its end. What
+/// of it was written before as it is now stays what it was.
+fn torn<'a>(part: &'a [u8], chance: &mut Chance) -> (usize, &'a [u8]) {
+    let side = chance.next() % 8;
+    let cut = usize::try_from(chance.next()).unwrap_or(0) % part.len().max(1);
+    let (front, back) = part.split_at(cut.min(part.len()));
+    match side {
+        0 => (0, front),
+        1 => (cut, back),
+        _whole => (0, part),
     }
 }
 
@@ -338,7 +363,8 @@ impl File {
         self.with(|world, node| {
             world.step()?;
             let failed = world.fail(Fault::Sync);
-            let Some(node) = world.nodes.get_mut(node) else { return failed };
+            let lies = world.lies;
+            let Some(node) = world.nodes.get_mut(node).filter(|_| !lies) else { return failed };
             // As Linux does it: what could not be written is marked clean all the same, so that a second sync
             // says all is well. It is lost.
             let unsynced = std::mem::take(&mut node.unsynced);

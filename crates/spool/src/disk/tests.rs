@@ -18,11 +18,12 @@ fn both_read_back_what_they_wrote() {
         assert_eq!(file.length().unwrap(), 11);
         assert_eq!(disk.names(folder.path()).unwrap(), ["a"]);
         assert!(disk.room(folder.path()).unwrap() > 0);
-        let lock = disk.lock(&folder.path().join("lock")).unwrap();
-        assert!(lock.is_some());
-        assert!(disk.lock(&folder.path().join("lock")).unwrap().is_none());
-        drop(lock);
-        assert!(disk.lock(&folder.path().join("lock")).unwrap().is_some());
+        let lock = || disk.lock(&folder.path().join("lock")).unwrap();
+        let first = lock();
+        assert!(matches!(first, Locking::Ours(_)));
+        assert!(matches!(lock(), Locking::Taken(_)));
+        drop(first);
+        assert!(matches!(lock(), Locking::Ours(_)));
     }
 }
 
@@ -37,7 +38,7 @@ fn more_slices_than_one_call_takes_are_written_too() {
 
 #[test]
 fn a_power_cut_keeps_what_was_synced_and_only_that_for_sure() {
-    let mut lost = 0;
+    let (mut lost, mut torn) = (0, 0);
     for seed in 0..32 {
         let simulated = Simulated::new();
         let disk = Disk::simulated(&simulated);
@@ -50,10 +51,12 @@ fn a_power_cut_keeps_what_was_synced_and_only_that_for_sure() {
         simulated.restart(Loss::Power, seed);
         assert!(file.sync().is_err(), "a file of the old life is dead");
         let found = written(&disk.open(path).unwrap());
-        assert!(found == b"kept" || found == b"keptmaybe", "{found:?}");
+        assert!(found.starts_with(b"kept") && found.len() <= b"keptmaybe".len(), "{found:?}");
         lost += usize::from(found == b"kept");
+        torn += usize::from(found != b"kept" && found != b"keptmaybe");
     }
-    assert!((1..32).contains(&lost), "{lost}");
+    assert!((4..32).contains(&lost), "{lost}");
+    assert!((1..16).contains(&torn), "{torn}");
 }
 
 #[test]

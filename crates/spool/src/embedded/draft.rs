@@ -17,6 +17,8 @@ use crate::{Draft, Receipt, SpoolError};
 
 /// A draft begins with this much memory: most messages need no more.
 const FIRST: usize = 8 << 10;
+/// A draft that needs more than this much gets a large buffer at once: to double it again and again costs more.
+const SMALL: usize = 64 << 10;
 /// What is gathered before it goes to a file.
 const GATHER: usize = 256 << 10;
 
@@ -31,6 +33,23 @@ pub struct EmbeddedDraft {
     bytes: Vec<u8>,
     charge: Charge,
     spill: Option<Spill>,
+    commit: Commitment,
+}
+
+/// Whether the committer waits for this draft a little, so that others share its sync.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Commitment {
+    Expected,
+    /// It was handed in.
+    Made,
+}
+
+impl Drop for EmbeddedDraft {
+    fn drop(&mut self) {
+        if self.commit == Commitment::Expected {
+            self.shared.queue.forget_draft();
+        }
+    }
 }
 
 /// A file that is removed again unless it is kept.
@@ -61,7 +80,9 @@ impl Drop for Spill {
 impl EmbeddedDraft {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let charge = Charge::of(Arc::clone(&shared.drafts));
-        Self { id: shared.ids.next(), size: 0, crc: 0, bytes: Vec::new(), charge, spill: None, shared }
+        shared.queue.expect_draft();
+        let (id, commit) = (shared.ids.next(), Commitment::Expected);
+        Self { id, size: 0, crc: 0, bytes: Vec::new(), charge, spill: None, commit, shared }
     }
 
     fn stays_in_memory(&mut self, more: usize) -> bool {
@@ -72,11 +93,24 @@ impl EmbeddedDraft {
         if length - HEAD > self.shared.settings.inline.as_usize() {
             return false;
         }
-        if length > self.bytes.capacity() {
-            let capacity = length.next_power_of_two().max(FIRST);
-            if !self.charge.grow_to(capacity as u64) {
-                return false;
-            }
+        length <= self.bytes.capacity() || self.grow(length)
+    }
+
+    /// Makes room for so many octets; false if there is not so much memory.
+    fn grow(&mut self, length: usize) -> bool {
+        let pool = &self.shared.pool;
+        let capacity = match length.next_power_of_two().max(FIRST) {
+            small if small <= SMALL && small <= pool.octets() => small,
+            _large => pool.octets(),
+        };
+        if !self.charge.grow_to(capacity as u64) {
+            return false;
+        }
+        if capacity == pool.octets() {
+            let mut large = pool.take();
+            large.extend_from_slice(&self.bytes);
+            self.bytes = large;
+        } else {
             self.bytes.reserve_exact(capacity - self.bytes.len());
         }
         true
@@ -206,6 +240,7 @@ impl Draft for EmbeddedDraft {
         self.sync_spill().await?;
         let job = self.commit_job(envelope, due)?;
         let told = self.shared.push_told(job)?;
+        self.commit = Commitment::Made;
         // From here on the record may be in the log, whatever becomes of this call.
         if let Some(spill) = &mut self.spill {
             spill.fate = Fate::Kept;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use gatepost_mail::{Envelope, Octets, SpoolId};
 
+use super::pool::Record;
+
 /// What an envelope is taken to cost beside its record.
 const ENVELOPE: u64 = 512;
 
@@ -14,7 +16,7 @@ const ENVELOPE: u64 = 512;
 pub(super) struct Warm {
     pub(super) envelope: Arc<Envelope>,
     /// The record as it was written.
-    pub(super) record: Arc<Vec<u8>>,
+    pub(super) record: Arc<Record>,
     /// The content within it; nothing if that is in a file of its own.
     pub(super) content: Option<Range<usize>>,
 }

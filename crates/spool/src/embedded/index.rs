@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use gatepost_mail::SpoolId;
+use gatepost_mail::{SpoolId, Timestamp};
 
 use super::hot::Hot;
 use super::segment::{SegmentFile, Spare};
@@ -52,6 +52,8 @@ pub(super) struct Segment {
     pub(super) stage: Stage,
     /// Octets of records that still count.
     pub(super) live: u64,
+    /// When it was found to be full, by the clock of those who claim.
+    pub(super) full_since: Timestamp,
     /// Messages of this segment that are dead, and in which segment that is written. While this segment
     /// exists, that record must too, or a restart would bring the message back.
     graves: BTreeMap<SpoolId, NonZeroU32>,
@@ -74,7 +76,14 @@ pub(super) enum Stage {
 
 impl Segment {
     pub(super) fn new(file: SegmentFile, stage: Stage) -> Self {
-        Self { file: Arc::new(file), stage, live: 0, graves: BTreeMap::new(), moved: BTreeSet::new() }
+        Self {
+            file: Arc::new(file),
+            stage,
+            live: 0,
+            full_since: Timestamp::default(),
+            graves: BTreeMap::new(),
+            moved: BTreeSet::new(),
+        }
     }
 }
 
@@ -108,13 +117,15 @@ pub(super) struct Index {
     pub(super) freed: u64,
     /// Where the next record goes in the segment that is being filled.
     pub(super) tail_end: u64,
+    /// The latest time that a claim was asked for. The keeper has no other clock.
+    pub(super) now: Timestamp,
 }
 
 /// One spare is kept back for outcomes: when the disk is full, delivery still empties the spool.
 pub(super) const RESERVED: usize = 1;
 
 impl Index {
-    pub(super) fn new(hot: Hot) -> Self {
+    pub(super) fn new(hot: Hot, now: Timestamp) -> Self {
         Self {
             ledger: Ledger::default(),
             segments: BTreeMap::new(),
@@ -129,6 +140,7 @@ impl Index {
             rewritten: 0,
             freed: 0,
             tail_end: 0,
+            now,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gatepost_mail::SpoolId;
 
@@ -20,8 +21,13 @@ use crate::{DamagedPart, SpoolError};
 
 /// What is moved before it is made durable.
 const MOVE_BATCH: usize = 8 << 20;
-/// While one part in this many of the full segments is alive, nothing is moved.
-const FULL: u64 = 2;
+/// The share of a full segment that must still count: one part in this many. A segment of which less counts is
+/// emptied, so that the messages that wait take at most this many times their own size, and no more is written
+/// again than is freed.
+pub(super) const LIVING_SHARE: u64 = 2;
+/// A segment that has been full for less than this is left alone, unless there are many: most of what counts in
+/// it will be gone by itself.
+pub(super) const YOUTH: Duration = Duration::from_secs(60);
 /// A segment younger than this many gets no hint yet: most are dead before they are worth one.
 const YOUNG: usize = 2;
 
@@ -122,21 +128,19 @@ fn take_dead(index: &mut Index, sequence: NonZeroU32) -> Option<SegmentFile> {
     Arc::try_unwrap(index.forget(sequence)?.file).ok()
 }
 
-/// The segment that is cheapest to empty, if there are too many that are mostly dead.
+/// The segment that is cheapest to empty, of those that are mostly dead: once they are old, or too many.
 fn crowded(shared: &Shared) -> Option<NonZeroU32> {
     let index = shared.index();
-    let full: Vec<_> = index
-        .segments
-        .iter()
-        .filter(|(_, segment)| matches!(segment.stage, Stage::Sealed | Stage::Hinted))
-        .collect();
-    let live: u64 = full.iter().map(|(_, segment)| segment.live).sum();
-    let whole = shared.settings.segment.0.saturating_mul(full.len() as u64);
-    if full.len() <= shared.settings.pinned_segments || live > whole / FULL {
-        return None;
-    }
-    let cheapest = full.into_iter().filter(|(_, segment)| is_unread(segment));
-    cheapest.min_by_key(|(_, segment)| segment.live).map(|(sequence, _)| *sequence)
+    let segment_size = shared.settings.segment.0;
+    let full = index.segments.iter().filter(|(_, segment)| {
+        matches!(segment.stage, Stage::Sealed | Stage::Hinted)
+            && segment.live.saturating_mul(LIVING_SHARE) <= segment_size
+    });
+    let too_many = full.clone().count() > shared.settings.pinned_segments;
+    let ripe = full.filter(|(_, segment)| {
+        is_unread(segment) && (too_many || index.now.elapsed_since(segment.full_since) >= YOUTH)
+    });
+    ripe.min_by_key(|(_, segment)| segment.live).map(|(sequence, _)| *sequence)
 }
 
 /// Writes again what still counts in a segment.

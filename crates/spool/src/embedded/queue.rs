@@ -82,7 +82,7 @@ impl Job {
     }
 }
 
-/// Jobs in the order of the log.
+/// Jobs in the order of the log, and how many more are about to come.
 ///
 /// What is in it is bounded from outside: commits by the memory for drafts, the rest by
 /// [`Queue::is_long`], beyond which its makers wait.
@@ -95,11 +95,41 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct Inside {
     jobs: Vec<Job>,
+    /// Jobs that somebody waits for: those that must be durable first.
+    urgent: usize,
+    /// Drafts that were begun and are neither committed nor given up.
+    drafts: usize,
+    /// How many of them did not come while they were waited for: whoever stalls in the middle of a message holds up
+    /// nobody twice.
+    stalled: usize,
+    /// Urgent jobs of the last time: as many are likely to come again, since most clients send one message behind
+    /// the other.
+    usual: usize,
+    committer: Committer,
     closed: bool,
+}
+
+/// What the committer does, so that it is woken only when there is something to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Committer {
+    #[default]
+    Works,
+    /// Waits for any job.
+    Rests,
+    /// Has jobs, and waits for more.
+    Gathers,
 }
 
 /// Beyond this many jobs, whoever adds one waits until it is done.
 const LONG: usize = 16_384;
+/// How long the committer waits for the next of the drafts that are about to be committed, so that they share its
+/// sync; outcomes that nobody waits for are written after as long. Many times what a sync takes, and less than a round
+/// trip to anywhere.
+const GATHER: Duration = Duration::from_millis(1);
+/// How often it waits so long, while each time another one has come.
+const GATHERINGS: usize = 4;
+/// With this many jobs there is nothing to gain from more.
+const ENOUGH: usize = 256;
 
 /// What a wait for jobs came to.
 #[derive(Debug)]
@@ -109,18 +139,75 @@ pub(super) enum Waited {
     Closed,
 }
 
+impl Inside {
+    /// Whether the committer should begin, rather than wait for more.
+    const fn is_ready(&self) -> bool {
+        let all_here = self.urgent > 0 && self.urgent >= self.usual && self.drafts <= self.stalled;
+        all_here || self.jobs.len() >= ENOUGH || self.closed
+    }
+
+    fn add(&mut self, job: Job) {
+        self.urgent += usize::from(job.durable == Durable::Now);
+        if matches!(job.task, Task::Commit(_)) {
+            self.draft_ends();
+        }
+        self.jobs.push(job);
+    }
+
+    fn draft_ends(&mut self) {
+        self.drafts = self.drafts.saturating_sub(1);
+        self.stalled = self.stalled.min(self.drafts);
+    }
+
+    /// No more is waited for.
+    const fn gathered(&mut self) {
+        if self.urgent > 0 {
+            self.stalled = self.drafts;
+        }
+    }
+
+    fn take(&mut self) -> Vec<Job> {
+        if self.urgent > 0 {
+            self.usual = self.urgent;
+        }
+        self.urgent = 0;
+        std::mem::take(&mut self.jobs)
+    }
+}
+
 impl Queue {
-    /// Adds a job; gives it back if the queue is closed.
+    /// A draft was begun: its commit is to be expected.
+    pub(super) fn expect_draft(&self) {
+        self.inside().drafts += 1;
+    }
+
+    /// A draft was given up: its commit will not come.
+    pub(super) fn forget_draft(&self) {
+        let mut inside = self.inside();
+        inside.draft_ends();
+        self.wake(&inside);
+    }
+
+    /// Adds a job, the commit of an expected draft or another; gives it back if the queue is closed.
     pub(super) fn push(&self, job: Job) -> Result<(), Job> {
         let mut inside = self.inside();
         if inside.closed {
             return Err(job);
         }
-        inside.jobs.push(job);
-        if inside.jobs.len() == 1 {
+        inside.add(job);
+        self.wake(&inside);
+        Ok(())
+    }
+
+    fn wake(&self, inside: &Inside) {
+        let wake = match inside.committer {
+            Committer::Works => false,
+            Committer::Rests => !inside.jobs.is_empty(),
+            Committer::Gathers => inside.is_ready(),
+        };
+        if wake {
             self.ready.notify_one();
         }
-        Ok(())
     }
 
     pub(super) fn is_long(&self) -> bool {
@@ -129,25 +216,45 @@ impl Queue {
 
     /// Takes all there is without waiting.
     pub(super) fn take(&self) -> Vec<Job> {
-        std::mem::take(&mut self.inside().jobs)
+        self.inside().take()
     }
 
-    /// Waits for jobs, at most so long.
+    /// Waits for jobs, at most so long, and then a little for more.
     pub(super) fn wait(&self, most: Option<Duration>) -> Waited {
+        let mut inside = self.inside();
+        inside.committer = Committer::Rests;
         let idle = |inside: &mut Inside| inside.jobs.is_empty() && !inside.closed;
-        let inside = self.inside();
-        let mut inside = match most {
+        inside = match most {
             None => self.ready.wait_while(inside, idle).unwrap_or_else(PoisonError::into_inner),
             Some(most) => {
                 let waited = self.ready.wait_timeout_while(inside, most, idle);
                 waited.unwrap_or_else(PoisonError::into_inner).0
             }
         };
-        match std::mem::take(&mut inside.jobs) {
+        inside = self.gather(inside);
+        inside.committer = Committer::Works;
+        match inside.take() {
             jobs if !jobs.is_empty() => Waited::Jobs(jobs),
             _none if inside.closed => Waited::Closed,
             _none => Waited::Nothing,
         }
+    }
+
+    fn gather<'a>(&self, mut inside: MutexGuard<'a, Inside>) -> MutexGuard<'a, Inside> {
+        if inside.jobs.is_empty() {
+            return inside;
+        }
+        inside.committer = Committer::Gathers;
+        for _ in 0..GATHERINGS {
+            let before = inside.urgent;
+            let waited = self.ready.wait_timeout_while(inside, GATHER, |inside| !inside.is_ready());
+            inside = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if inside.is_ready() || inside.urgent == before {
+                break;
+            }
+        }
+        inside.gathered();
+        inside
     }
 
     /// Takes no more jobs; those inside are still done.
@@ -158,5 +265,104 @@ impl Queue {
 
     fn inside(&self) -> MutexGuard<'_, Inside> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gatepost_mail::SpoolId;
+
+    use super::*;
+    use crate::record::Kind;
+
+    impl Inside {
+        fn with_drafts(drafts: usize) -> Self {
+            Self { drafts, ..Self::default() }
+        }
+
+        fn commit(&mut self) {
+            self.draft_ends();
+            self.add(Job::sync());
+        }
+    }
+
+    #[test]
+    fn a_commit_alone_waits_for_nobody() {
+        let mut inside = Inside::with_drafts(1);
+        inside.commit();
+        assert!(inside.is_ready());
+    }
+
+    #[test]
+    fn drafts_under_way_share_one_sync() {
+        let mut inside = Inside::with_drafts(3);
+        inside.commit();
+        inside.commit();
+        assert!(!inside.is_ready());
+        inside.draft_ends();
+        assert!(inside.is_ready(), "the third was given up");
+        assert_eq!(inside.take().len(), 2);
+        assert!(!inside.is_ready());
+    }
+
+    #[test]
+    fn a_draft_that_stalls_holds_up_nobody_twice() {
+        let mut inside = Inside::with_drafts(2);
+        inside.commit();
+        assert!(!inside.is_ready());
+        inside.gathered();
+        for _ in 0..3 {
+            inside.take();
+            inside.drafts += 1;
+            inside.commit();
+            assert!(inside.is_ready());
+        }
+        inside.take();
+        inside.drafts += 2;
+        inside.commit();
+        assert!(!inside.is_ready(), "the other new one is waited for");
+        inside.commit();
+        inside.take();
+        inside.draft_ends();
+        inside.drafts += 2;
+        inside.commit();
+        assert!(!inside.is_ready(), "the stalled one has ended");
+    }
+
+    #[test]
+    fn as_many_as_last_time_are_waited_for() {
+        let mut inside = Inside::with_drafts(2);
+        inside.commit();
+        inside.commit();
+        inside.take();
+        inside.commit();
+        assert!(!inside.is_ready());
+        inside.take();
+        inside.commit();
+        assert!(inside.is_ready(), "last time one was all that came");
+    }
+
+    #[test]
+    fn outcomes_go_with_the_next_commit() {
+        let mut inside = Inside::default();
+        inside.add(Job::soon(Frame::bare(SpoolId::from_number(1), Kind::Gone, |_| {}), Task::Gone));
+        assert!(!inside.is_ready());
+        inside.drafts += 1;
+        inside.commit();
+        assert!(inside.is_ready());
+    }
+
+    #[test]
+    fn the_committer_is_woken_when_all_are_here() {
+        let queue = Queue::default();
+        queue.expect_draft();
+        queue.expect_draft();
+        std::thread::scope(|scope| {
+            let committer = scope.spawn(|| queue.wait(None));
+            queue.push(Job::sync()).unwrap();
+            queue.forget_draft();
+            queue.forget_draft();
+            assert!(matches!(committer.join().unwrap(), Waited::Jobs(jobs) if jobs.len() == 1));
+        });
     }
 }

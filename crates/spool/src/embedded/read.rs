@@ -181,7 +181,7 @@ impl Stored {
         }
         (self.crc, self.read) = (crc, read);
         let end = octets.len();
-        self.ahead = Some(Piece::new(Arc::new(octets), 0..end));
+        self.ahead = Some(Piece::new(Arc::new(octets.into()), 0..end));
         Ok(())
     }
 }

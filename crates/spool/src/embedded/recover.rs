@@ -111,8 +111,9 @@ pub(super) fn read(file: &SegmentFile, age: Age) -> Result<SegmentRead, SpoolErr
             Err(part) => read.damages.push(damage(Some(record.id), part, record.offset)),
         }
     }
+    let oldest = scan.oldest_epoch();
     for gap in scan.gaps {
-        if open && is_torn(&gap, epoch, scan.records.first().map_or(0, |first| first.epoch)) {
+        if open && is_torn(&gap, epoch, oldest) {
             read.torn.push(gap);
             continue;
         }
@@ -135,11 +136,11 @@ fn highest(scan: &Scan) -> u64 {
 }
 
 /// Whether a stretch may belong to what was written last and never synced.
-fn is_torn(gap: &Gap, epoch: u64, first: u64) -> bool {
+fn is_torn(gap: &Gap, epoch: u64, oldest: u64) -> bool {
     match (gap.name, gap.before) {
         (Some(name), _) => name.epoch == epoch,
         (None, Some(before)) => before + 1 >= epoch,
-        (None, None) => first == epoch,
+        (None, None) => oldest == epoch,
     }
 }
 
@@ -250,9 +251,10 @@ fn mend_tail(file: &SegmentFile, read: &SegmentRead) -> Result<(), SpoolError> {
 fn take(
     shared: &Shared,
     recovery: &mut Recovery,
-    (sequence, segment, read): (NonZeroU32, Segment, SegmentRead),
+    (sequence, mut segment, read): (NonZeroU32, Segment, SegmentRead),
 ) {
     let mut index = shared.index();
+    segment.full_since = index.now;
     index.segments.insert(sequence, segment);
     recovery.damages.extend(read.damages);
     for event in read.events {

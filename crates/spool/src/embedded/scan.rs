@@ -70,8 +70,17 @@ pub(super) struct Scan {
 impl Scan {
     /// The youngest sync that something here belongs to.
     pub(super) fn epoch(&self) -> u64 {
+        self.epochs().max().unwrap_or(0)
+    }
+
+    /// The oldest one.
+    pub(super) fn oldest_epoch(&self) -> u64 {
+        self.epochs().min().unwrap_or(0)
+    }
+
+    fn epochs(&self) -> impl Iterator<Item = u64> {
         let names = self.gaps.iter().filter_map(|gap| gap.name).map(|name| name.epoch);
-        self.records.iter().map(|record| record.epoch).chain(names).max().unwrap_or(0)
+        self.records.iter().map(|record| record.epoch).chain(names)
     }
 }
 

@@ -130,12 +130,13 @@ pub(super) struct Header {
 impl Header {
     pub(super) fn read(file: &File, path: &Path) -> Result<Self, SpoolError> {
         let mut copies = Vec::new();
-        let mut blank = true;
         for at in COPY_AT {
             let mut octets = [0; COPY];
             let read = file.read_at(&mut octets, at).map_err(|cause| SpoolError::io("read", path, &cause))?;
-            blank &= octets.iter().all(|octet| *octet == 0);
-            copies.push(octets.get(..read).and_then(read_copy).unwrap_or(Life::Unreadable));
+            // A new file has none yet; where the power was cut while it got its first, the other is blank.
+            let blank = octets.iter().all(|octet| *octet == 0);
+            let life = octets.get(..read).and_then(read_copy);
+            copies.push(life.unwrap_or(if blank { Life::Free } else { Life::Unreadable }));
         }
         let age = |life: &Life| match life {
             Life::Used { stamp, .. } => (2, stamp.sequence),
@@ -143,11 +144,7 @@ impl Header {
             Life::Unreadable => (0, 0),
         };
         let agree = matches!(copies.as_slice(), [one, other] if one == other);
-        let life = match copies.into_iter().max_by_key(age) {
-            Some(Life::Unreadable) | None if blank => Life::Free,
-            Some(life) => life,
-            None => Life::Unreadable,
-        };
+        let life = copies.into_iter().max_by_key(age).unwrap_or(Life::Unreadable);
         Ok(Self { life, agree })
     }
 

@@ -9,13 +9,16 @@ use crate::{Disk, SpoolError};
 const RECORDS_PER_SEGMENT: u64 = 4;
 /// What envelope and states of one message may take.
 const META_LIMIT: Octets = Octets::mib(4);
+/// What envelope and states of nearly every message take at most.
+const ENVELOPE_ROOM: Octets = Octets::kib(16);
 /// Offsets within a segment are kept in 32 bits.
 const SEGMENT_LIMIT: Octets = Octets::mib(2048);
 
 /// Settings of the embedded engine. The defaults are meant for a server; tests take smaller ones.
 #[derive(Debug, Clone)]
 pub struct EmbeddedSettings {
-    /// The size of a segment. Fixed once the folder is made: a file of another size is not used.
+    /// The size of a segment. A spool that was made with another size is read, and changes to this one as its
+    /// segments are freed.
     pub segment: Octets,
     /// Content up to this lies in the log, larger content in a file of its own.
     pub inline: Octets,
@@ -29,7 +32,9 @@ pub struct EmbeddedSettings {
     pub floor: Octets,
     /// Segments kept for later use; more are deleted.
     pub spare_segments: usize,
-    /// Segments that may hold mostly dead records before the living ones are moved together.
+    /// Segments that may hold mostly dead records before the living ones are moved together. A minute after it
+    /// was filled a segment of which less than half counts is emptied in any case. So what waits takes at most
+    /// twice its size, and these segments, and the spare ones.
     pub pinned_segments: usize,
     /// Who does the work.
     pub drive: Drive,
@@ -52,15 +57,15 @@ pub enum Drive {
 impl Default for EmbeddedSettings {
     fn default() -> Self {
         Self {
-            segment: Octets::mib(64),
+            segment: Octets::mib(16),
             // A message of 1 MiB with its trace fields still fits.
             inline: Octets::kib(1024 + 64),
             content: Octets::mib(1024),
             draft_memory: Octets::mib(64),
             hot_memory: Octets::mib(64),
             floor: Octets::mib(256),
-            spare_segments: 16,
-            pinned_segments: 4,
+            spare_segments: 32,
+            pinned_segments: 16,
             drive: Drive::Threads,
             disk: Disk::real(),
             seed: None,
@@ -72,6 +77,11 @@ impl EmbeddedSettings {
     /// The largest record.
     pub(super) fn record_limit(&self) -> usize {
         Octets(self.segment.0 / RECORDS_PER_SEGMENT).as_usize()
+    }
+
+    /// What holds any content that lies in the log, with room for most envelopes.
+    pub(super) fn largest_buffer(&self) -> usize {
+        HEAD + self.inline.as_usize() + ENVELOPE_ROOM.as_usize() + FOOT
     }
 
     /// The largest envelope with its states.

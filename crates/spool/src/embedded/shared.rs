@@ -13,6 +13,7 @@ use super::budget::Budget;
 use super::hot::Hot;
 use super::index::{Index, RESERVED};
 use super::keeper;
+use super::pool::Pool;
 use super::queue::{Job, Queue};
 use super::segment::Spare;
 use super::settings::{Drive, EmbeddedSettings};
@@ -50,6 +51,8 @@ pub(super) struct Shared {
     pub(super) ids: Ids,
     pub(super) queue: Queue,
     pub(super) drafts: Arc<Budget>,
+    /// For the records of large messages.
+    pub(super) pool: Arc<Pool>,
     pub(super) changed: Notify,
     pub(super) keeper: Signal,
     /// The committer, unless its thread has it.
@@ -75,10 +78,11 @@ impl Shared {
             ids: Ids::starting(now),
             queue: Queue::default(),
             drafts: Arc::new(Budget::new(settings.draft_memory)),
+            pool: Arc::new(Pool::of(settings.largest_buffer())),
             changed: Notify::new(),
             keeper: Signal::default(),
             writer: Mutex::new(None),
-            index: Mutex::new(Index::new(Hot::new(settings.hot_memory))),
+            index: Mutex::new(Index::new(Hot::new(settings.hot_memory), now)),
             stopped: OnceLock::new(),
             stopping: Notify::new(),
             // Good enough to keep content from imitating records; no secret rests on it.

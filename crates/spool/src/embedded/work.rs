@@ -9,9 +9,9 @@ use super::queue::{Job, Task};
 use super::read::{Found, Lookup, Stored};
 use super::shared::Shared;
 use crate::claim::Fence;
-use crate::ledger::{self, Change, Ledger, Then, Whys};
+use crate::ledger::{self, Change, End, Ledger, Then, Whys};
 use crate::record::{Frame, Kind, StateMeta};
-use crate::{Claim, Content, Entry, LIST_LIMIT, Settled, SpoolError};
+use crate::{Claim, Content, Entry, LIST_LIMIT, Settled, SpoolError, Ticket};
 
 /// How often a change is tried again because something else changed the message meanwhile.
 const TRIES: usize = 16;
@@ -36,15 +36,34 @@ fn known(index: &Index, lookup: &Lookup) -> Option<Found> {
 pub(super) async fn claim(
     shared: &Arc<Shared>,
     (now, until): (Timestamp, Timestamp),
-    most: usize,
+    which: (End, usize),
+) -> Result<Vec<Claim>, SpoolError> {
+    let taken = shared.index().ledger.take_due((now, until), which);
+    read(shared, taken, now).await
+}
+
+/// As [`crate::Spool::recall`].
+pub(super) async fn recall(
+    shared: &Arc<Shared>,
+    (now, until): (Timestamp, Timestamp),
+    tickets: &[Ticket],
+) -> Result<Vec<Claim>, SpoolError> {
+    let renewed = shared.index().ledger.renew((now, until), tickets);
+    read(shared, renewed, now).await
+}
+
+/// Makes claims of what is lent, from memory or from disk.
+async fn read(
+    shared: &Arc<Shared>,
+    taken: Vec<(SpoolId, Fence)>,
+    now: Timestamp,
 ) -> Result<Vec<Claim>, SpoolError> {
     let mut claims = Vec::new();
     let mut cold = Vec::new();
     {
         let mut index = shared.index();
-        while claims.len() + cold.len() < most
-            && let Some((id, fence)) = index.ledger.take_due(now, until)
-        {
+        index.now = index.now.max(now);
+        for (id, fence) in taken {
             let Some(lookup) = index.lookup(id) else { continue };
             let taken = Taken { lookup, fence };
             match known(&index, &taken.lookup) {

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::hot::Warm;
 use super::index::{Home, Index, Kept, Segment, Spot, Stage};
+use super::pool::{Pool, Record};
 use super::queue::{Durable, Job, Task};
 use super::segment::{HEADER, SegmentFile};
 use super::shared::{Need, Shared};
@@ -158,9 +159,10 @@ impl Writer {
         let file = Arc::clone(&segment.file);
         {
             let mut index = shared.index();
+            let now = index.now;
             let full = index.segments.get_mut(&self.tail.sequence);
             if let Some(full) = full.filter(|full| full.stage == Stage::Open) {
-                full.stage = Stage::Sealed;
+                (full.stage, full.full_since) = (Stage::Sealed, now);
             }
             index.segments.insert(sequence, segment);
         }
@@ -200,7 +202,7 @@ impl Writer {
         for (spot, mut job) in self.batch.drain(..) {
             replies.extend(job.reply.take());
             if let Some(spot) = spot {
-                charges.extend(take_in(&mut index, spot, job));
+                charges.extend(take_in(&mut index, (spot, job), &shared.pool));
             }
         }
         let work = !index.discarded.is_empty() || index.wants_spare(self.tail.capacity);
@@ -234,7 +236,7 @@ fn tell(replies: Replies, result: &Result<(), SpoolError>) {
 }
 
 /// Takes a written record into the index.
-fn take_in(index: &mut Index, spot: Spot, job: Job) -> Option<super::budget::Charge> {
+fn take_in(index: &mut Index, (spot, job): (Spot, Job), pool: &Arc<Pool>) -> Option<super::budget::Charge> {
     let Job { frame: Some(frame), task, .. } = job else { return None };
     let id = frame.id;
     match task {
@@ -242,7 +244,8 @@ fn take_in(index: &mut Index, spot: Spot, job: Job) -> Option<super::budget::Cha
             let super::queue::Commit { envelope, standing, states, size, home, charge } = *commit;
             index.add(id, Kept { spot, state: None, size, home }, (standing, states));
             let content = (home == Home::Log).then(|| frame.content());
-            index.hot.add(id, Warm { envelope, content, record: Arc::new(frame.into_bytes()) });
+            let record = Arc::new(Record::pooled(frame.into_bytes(), Arc::clone(pool)));
+            index.hot.add(id, Warm { envelope, content, record });
             return Some(charge);
         }
         Task::State => index.place_state(id, spot),

@@ -30,29 +30,36 @@ impl State {
     }
 }
 
-/// All recipients of one message. Most have one, which then costs no allocation.
+/// All recipients of one message: 16 octets. Most have one, which then costs no allocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum States {
     One(State),
-    Many(Box<[State]>),
+    Many(Box<Several>),
 }
+
+/// The recipients of a message that has not just one; a slice's own pointer would be twice as wide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Several(Box<[State]>);
 
 impl States {
     pub(crate) fn fresh(recipients: usize, due: Timestamp) -> Self {
-        Self::from(vec![State::fresh(due); recipients])
+        match recipients {
+            1 => Self::One(State::fresh(due)),
+            _several => Self::from(vec![State::fresh(due); recipients]),
+        }
     }
 
     pub(crate) fn as_slice(&self) -> &[State] {
         match self {
             Self::One(state) => std::slice::from_ref(state),
-            Self::Many(states) => states,
+            Self::Many(several) => &several.0,
         }
     }
 
     pub(crate) fn as_mut_slice(&mut self) -> &mut [State] {
         match self {
             Self::One(state) => std::slice::from_mut(state),
-            Self::Many(states) => states,
+            Self::Many(several) => &mut several.0,
         }
     }
 
@@ -66,7 +73,7 @@ impl From<Vec<State>> for States {
     fn from(states: Vec<State>) -> Self {
         match states.as_slice() {
             [one] => Self::One(*one),
-            _several => Self::Many(states.into_boxed_slice()),
+            _several => Self::Many(Box::new(Several(states.into_boxed_slice()))),
         }
     }
 }

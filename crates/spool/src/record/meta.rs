@@ -161,9 +161,12 @@ pub(crate) fn states_from(read: &mut Reader<'_>) -> Option<(Standing, States)> {
         2 => Standing::Ended,
         _other => return None,
     };
-    let count = read.u32()?;
-    let states = (0..count).map(|_| state_from(read)).collect::<Option<Vec<_>>>()?;
-    Some((standing, States::from(states)))
+    let states = match read.u32()? {
+        // Most have one; a restart reads a million of these.
+        1 => States::One(state_from(read)?),
+        count => (0..count).map(|_| state_from(read)).collect::<Option<Vec<_>>>()?.into(),
+    };
+    Some((standing, states))
 }
 
 fn state_from(read: &mut Reader<'_>) -> Option<State> {

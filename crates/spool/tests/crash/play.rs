@@ -231,6 +231,11 @@ impl Play {
         Ok(())
     }
 
+    /// The spool can be opened, and nothing in it is damaged.
+    pub(crate) fn opens(&self, told: &str) {
+        self.open().unwrap_or_else(|error| panic!("{told}: {error}"));
+    }
+
     /// Opens the spool and compares it with what was promised; twice, since opening must change nothing.
     pub(crate) fn compare(&mut self, loss: Loss, told: &str) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

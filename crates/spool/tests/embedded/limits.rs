@@ -11,11 +11,20 @@ use crate::tools::{DIR, START, claim, commit, content, deliver, envelope, later,
 async fn one_process_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let disk = Simulated::new();
-    for (dir, disk) in [(folder.path(), Disk::real()), (Path::new(DIR), Disk::simulated(&disk))] {
+    let ours = format!("process {}", std::process::id());
+    for (dir, disk, who) in [
+        (folder.path(), Disk::real(), ours.as_str()),
+        (Path::new(DIR), Disk::simulated(&disk), "another process"),
+    ] {
         let settings = || EmbeddedSettings { disk: disk.clone(), ..small(&Simulated::new()) };
         let first = Embedded::open(dir, settings(), START).unwrap();
         let second = Embedded::open(dir, settings(), START).map(|_| ());
-        assert_eq!(second, Err(SpoolError::Locked { path: dir.to_owned() }));
+        let Err(error @ SpoolError::Locked { .. }) = second else { panic!("{second:?}") };
+        let told = error.to_string();
+        assert!(
+            told.starts_with(who) && told.ends_with(&format!("uses the spool in {}", dir.display())),
+            "{told}"
+        );
         drop(first);
         Embedded::open(dir, settings(), START).unwrap();
     }

@@ -1,4 +1,4 @@
-//! Exim: takes mail into a Maildir.
+//! Exim: takes mail into a Maildir, or carries it to a next hop.
 //!
 //! Debian lets only one of Postfix and Exim be installed, so `cargo xtask test` unpacks this one.
 
@@ -46,7 +46,17 @@ impl Exim {
     ///
     /// When Exim is not here, may not be started by this user, or does not listen in time.
     pub async fn receiving(domain: &str) -> io::Result<Self> {
-        Self::start(domain, None).await
+        Self::start(domain, (None, None)).await
+    }
+
+    /// Takes mail for anyone from this machine and carries it to this next hop, by DATA; what failed is tried again within a
+    /// few seconds.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Exim::receiving`].
+    pub async fn sending_to(next_hop: SocketAddr) -> io::Result<Self> {
+        Self::start("sender.example", (None, Some(next_hop))).await
     }
 
     /// The same, but only for who has logged in: PLAIN, LOGIN, CRAM-MD5, NTLM (`spa`), EXTERNAL.
@@ -55,10 +65,13 @@ impl Exim {
     ///
     /// As for [`Exim::receiving`].
     pub async fn demanding(domain: &str, logins: &Logins) -> io::Result<Self> {
-        Self::start(domain, Some(logins)).await
+        Self::start(domain, (Some(logins), None)).await
     }
 
-    async fn start(domain: &str, logins: Option<&Logins>) -> io::Result<Self> {
+    async fn start(
+        domain: &str,
+        (logins, next_hop): (Option<&Logins>, Option<SocketAddr>),
+    ) -> io::Result<Self> {
         let folder = open_folder()?;
         let address =
             logins.map_or_else(|| Neighbourhood::new().free_port(1), |logins| Ok(logins.address))?;
@@ -77,9 +90,14 @@ impl Exim {
             std::fs::write(folder.path().join("authorities.pem"), &logins.authorities)?;
             written = with_logins(&written, logins, [folder.path(), &certificate, &key]);
         }
-        std::fs::write(&configuration, written)?;
         let mut command = program(&binary)?;
-        let server = Foreground::start(command.arg("-C").arg(&configuration).arg("-bdf"))?;
+        command.arg("-C").arg(&configuration).arg("-bdf");
+        if let Some(next_hop) = next_hop {
+            written = onwards(&written, next_hop);
+            command.arg("-q1s");
+        }
+        std::fs::write(&configuration, written)?;
+        let server = Foreground::start(&mut command)?;
         await_listener(address, &folder.path().join("log/mainlog")).await?;
         Ok(Self { _server: server, folder, address })
     }
@@ -94,6 +112,17 @@ impl Exim {
     #[must_use]
     pub fn maildir(&self) -> Maildir {
         Maildir::at(&self.folder.path().join("mail"))
+    }
+
+    /// How many messages wait.
+    ///
+    /// # Errors
+    ///
+    /// When Exim cannot say so.
+    pub fn queued(&self) -> io::Result<usize> {
+        let mut command = program(&binary())?;
+        let output = command.arg("-C").arg(self.folder.path().join("exim.conf")).arg("-bpc").output()?;
+        String::from_utf8_lossy(&output.stdout).trim().parse().map_err(io::Error::other)
     }
 
     /// Its log so far.
@@ -171,6 +200,23 @@ begin retry
 ",
         binary = binary.display()
     )
+}
+
+/// The same configuration for who is on this machine, to this next hop, with no long waits.
+fn onwards(text: &str, next_hop: SocketAddr) -> String {
+    let (ip, port) = (next_hop.ip(), next_hop.port());
+    text.replace("accept domains = +local_domains", "accept hosts = 127.0.0.0/8")
+        .replace(
+            "driver = accept\n  domains = +local_domains\n  transport = maildir",
+            &format!("driver = manualroute\n  route_list = * {ip}\n  self = send\n  transport = onwards"),
+        )
+        .replace(
+            "begin retry\n* * F,2h,15m",
+            &format!(
+                "onwards:\n  driver = smtp\n  port = {port}\n  allow_localhost\n  hosts_try_chunking =\n\
+                 begin retry\n* * F,2h,1s"
+            ),
+        )
 }
 
 /// The same configuration under TLS, for who has logged in.

@@ -92,6 +92,20 @@ impl Postfix {
         Maildir::at(&self.folder.path().join("mail/box"))
     }
 
+    /// How many messages wait.
+    ///
+    /// # Errors
+    ///
+    /// When Postfix cannot say so.
+    pub fn queued(&self) -> io::Result<usize> {
+        let mut command = program(Path::new("/usr/sbin/postqueue"))?;
+        let output = command.arg("-c").arg(self.folder.path().join("conf")).arg("-j").output()?;
+        if !output.status.success() {
+            return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned()));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).lines().count())
+    }
+
     /// Its log so far.
     #[must_use]
     pub fn log(&self) -> String {

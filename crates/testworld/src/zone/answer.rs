@@ -83,7 +83,7 @@ impl Zone {
         let mut name = query.name().clone();
         for _ in 0..MOST_ALIASES {
             let wanted = query.query_type();
-            let here = self.records.iter().filter(|record| record.name == name);
+            let here = self.records.get(&name).into_iter().flatten();
             let found: Vec<Record> =
                 here.clone().filter(|record| record.record_type() == wanted).cloned().collect();
             if !found.is_empty() {
@@ -99,7 +99,7 @@ impl Zone {
 
     /// RFC 8020: a name exists when anything lies at it or below it.
     fn exists(&self, name: &Name) -> bool {
-        self.records.iter().any(|record| name.zone_of(&record.name))
+        self.records.contains_key(name) || self.records.keys().any(|other| name.zone_of(other))
     }
 }
 

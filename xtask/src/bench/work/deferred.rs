@@ -30,7 +30,7 @@ fn fill_and_drain(
     record: &mut Record,
     (site, sink): (&Site, &mut Sink),
 ) -> Result<(), String> {
-    let (kind, messages) = (turn.kind, turn.settings.deferred);
+    let (kind, messages) = (turn.kind, turn.settings.deferred(turn.kind));
     let empty = machine::usage(&site.queue());
     let mut relay = site.start(&Watch::No)?;
     let words = ["--sessions", "32", "--per-session", "100", "--messages", &messages.to_string()];
@@ -46,7 +46,7 @@ fn fill_and_drain(
 
 /// Starts it anew with all that waits, and lets it go.
 fn restart(turn: &Turn<'_>, record: &mut Record, (site, sink): (&Site, &mut Sink)) -> Result<(), String> {
-    let (kind, messages) = (turn.kind, turn.settings.deferred);
+    let (kind, messages) = (turn.kind, turn.settings.deferred(turn.kind));
     sink.turn(Mood::Accept)?;
     sink.expect(1)?;
     let (began, clock) = (Instant::now(), now());

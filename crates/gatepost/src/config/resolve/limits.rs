@@ -105,6 +105,7 @@ pub(super) fn limits(resolving: &mut Resolving<'_>) -> LimitRules {
         account_messages_per_hour: limits.account.messages_per_hour.value,
         account_recipients_per_day: limits.account.recipients_per_day.value,
         received_fields: NonZeroU32::get(limits.received_fields.value),
+        repeated_hand_in: limits.repeated_hand_in.value,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use gatepost_mta::settings::ListenerTls;
-use gatepost_policy::rules::{PlaintextWithoutTls, Ratchet, Service, TlsRule};
+use gatepost_policy::rules::{PlaintextWithoutTls, Ratchet, RepeatRule, Service, TlsRule};
 use gatepost_sasl::{Mechanism, NtlmVersions};
 
 use crate::config::nearest::nearest;
@@ -45,6 +45,14 @@ impl TextValue for ListenerTls {
 
     fn from_text(text: &str) -> Result<Self, Wrong> {
         choose(text, &[("starttls", Self::StartTls), ("implicit", Self::Implicit), ("off", Self::Off)])
+    }
+}
+
+impl TextValue for RepeatRule {
+    const FORM: &'static str = "\"same-id\" or \"new\"";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        choose(text, &[("same-id", Self::SameId), ("new", Self::New)])
     }
 }
 

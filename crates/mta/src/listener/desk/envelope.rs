@@ -12,7 +12,7 @@ use gatepost_spool::Spool;
 
 use super::intake::Intake;
 use super::{Desk, words};
-use crate::event::{What, quoted};
+use crate::event::{What, quoted, shown};
 
 /// A transaction that has begun.
 pub(super) struct Transaction<Draft> {
@@ -51,10 +51,10 @@ impl<S: Spool, D: Directory> Desk<S, D> {
         if !verdict.permits() {
             let reply = words(&verdict);
             self.tell(What::SenderRefused {
-                sender: quoted(&named.path.to_string()),
+                sender: shown(&named.path),
                 client: self.visit.client.ip(),
                 rule: verdict.rule.as_str(),
-                because: quoted(&verdict.because),
+                because: quoted(&*verdict.because),
                 reply: reply.to_string(),
             });
             return Answer::Refuse(reply);
@@ -95,16 +95,16 @@ impl<S: Spool, D: Directory> Desk<S, D> {
             exists: &exists,
         };
         let verdict = recipient(&facts, self.rules());
-        let shown = quoted(&named.path.to_string());
+        let shown = shown(&named.path);
         if !verdict.permits() {
             let reply = words(&verdict);
             let sender = self.transaction.as_ref().map(|open| open.sender.path.to_string());
             self.tell(What::RecipientRefused {
-                sender: quoted(&sender.unwrap_or_default()),
+                sender: quoted(sender.unwrap_or_default()),
                 recipient: shown,
                 client: self.visit.client.ip(),
                 rule: verdict.rule.as_str(),
-                because: quoted(&verdict.because),
+                because: quoted(&*verdict.because),
                 reply: reply.to_string(),
             });
             return Answer::Refuse(reply);

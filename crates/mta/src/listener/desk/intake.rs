@@ -16,7 +16,8 @@ use gatepost_spool::{Draft, Receipt, Spool, SpoolError};
 
 use super::envelope::Transaction;
 use super::{Desk, principal_of, words};
-use crate::event::{What, quoted};
+use crate::event::{What, quoted, shown};
+use crate::listener::repeats::Digest;
 
 /// Most recipients that an event names.
 const RECIPIENTS_SHOWN: usize = 10;
@@ -27,6 +28,8 @@ pub(super) struct Intake<Draft> {
     received: Timestamp,
     scan: HeaderScan,
     section: Section,
+    /// What a second hand-in is known by.
+    digest: Option<Box<Digest>>,
     /// The first thing that went wrong: the client hears it when all content is in.
     wrong: Option<Reply>,
 }
@@ -60,8 +63,15 @@ impl<S: Spool, D: Directory> Desk<S, D> {
             return Answer::Refuse(self.storage_failed(&error));
         }
         let scan = HeaderScan::new(HeaderLimits::default());
-        let intake = Intake { draft, received, scan, section: Section::Header(Vec::new()), wrong: None };
+        let scan = match self.visit.service {
+            Service::Submission => scan,
+            // Other servers bring mail of anyone.
+            Service::Mx => scan.without_authors(),
+        };
+        let digest = self.transaction.as_ref().and_then(|open| self.digest(open));
+        let section = Section::Header(Vec::new());
         if let Some(open) = &mut self.transaction {
+            let intake = Intake { draft, received, scan, section, digest, wrong: None };
             open.intake = Some(intake);
         }
         Answer::Permit
@@ -74,6 +84,9 @@ impl<S: Spool, D: Directory> Desk<S, D> {
         let Some(intake) = self.transaction.as_mut().and_then(|open| open.intake.as_mut()) else { return };
         if intake.wrong.is_some() {
             return;
+        }
+        if let Some(digest) = &mut intake.digest {
+            digest.piece(piece);
         }
         if let Err(error) = intake.take(piece, adds.then_some(&current.rules().hostname)).await {
             intake.wrong = Some(reply_to(&error));
@@ -97,7 +110,17 @@ impl<S: Spool, D: Directory> Desk<S, D> {
         if !verdict.permits() {
             return Err(self.content_refused(&verdict));
         }
-        self.commit(open, intake, &seen).await
+        let fingerprint = intake.digest.as_deref().map(Digest::finish);
+        let _turn = match fingerprint {
+            Some(fingerprint) => Some(self.office.repeats.turn(fingerprint).await),
+            None => None,
+        };
+        if let Some(receipt) = self.repeated(fingerprint, &facts) {
+            return Ok(receipt);
+        }
+        let receipt = self.commit(open, intake, &seen).await?;
+        self.told(fingerprint, &receipt);
+        Ok(receipt)
     }
 
     async fn judge(
@@ -177,12 +200,12 @@ impl<S: Spool, D: Directory> Desk<S, D> {
     }
 
     fn queued(&self, envelope: &Envelope, device: Option<String>, size: Octets) -> What {
-        let shown = envelope.recipients.iter().take(RECIPIENTS_SHOWN);
+        let named = envelope.recipients.iter().take(RECIPIENTS_SHOWN);
         What::Queued {
-            principal: envelope.principal.to_string(),
+            principal: shown(&envelope.principal),
             device,
-            sender: quoted(&envelope.reverse_path.to_string()),
-            recipients: shown.map(|recipient| quoted(&recipient.path.to_string())).collect(),
+            sender: shown(&envelope.reverse_path),
+            recipients: named.map(|recipient| shown(&recipient.path)).collect(),
             count: envelope.recipients.len(),
             size: size.0,
             client: self.visit.client.ip().to_string(),
@@ -214,9 +237,9 @@ impl<S: Spool, D: Directory> Desk<S, D> {
         let reply = words(verdict);
         let sender = self.transaction.as_ref().map(|open| open.sender.path.to_string());
         self.tell(What::ContentRefused {
-            sender: quoted(&sender.unwrap_or_default()),
+            sender: quoted(sender.unwrap_or_default()),
             rule: verdict.rule.as_str(),
-            because: quoted(&verdict.because),
+            because: quoted(&*verdict.because),
             reply: reply.to_string(),
         });
         reply
