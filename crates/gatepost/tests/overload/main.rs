@@ -41,7 +41,8 @@ fn start() -> Gatepost {
         MEMORY_KIB / 1024
     );
     Plan::default()
-        .domain("ours.example", "deliver = \"maildir:@DIR@/mail/{domain}/{local-part}\"\nrecipients = \"any\"")
+        .maildir("ours.example")
+        .account("bob@ours.example", "correct horse", &[])
         .with(&limits)
         .start()
 }
@@ -81,7 +82,9 @@ async fn send(client: &mut Client) -> io::Result<Vec<Duration>> {
     let mut took = Vec::new();
     for _ in 0..MESSAGES {
         let begun = Instant::now();
-        client.submit("ada@sender.example", &["bob@ours.example"], b"Subject: tide\r\n\r\nHigh at noon.\r\n").await?;
+        client
+            .submit("ada@sender.example", &["bob@ours.example"], b"Subject: tide\r\n\r\nHigh at noon.\r\n")
+            .await?;
         took.push(begun.elapsed());
     }
     Ok(took)
@@ -142,7 +145,11 @@ async fn a_crowd_at_the_door_costs_those_inside_little_and_leaves_nothing_behind
     let before = descriptors(process);
 
     let (mut inside, mut turned_away) = crowd(server).await?;
-    assert_eq!((inside.len(), turned_away.len()), (PLACES, CROWD - PLACES), "each place once, and 421 for the rest");
+    assert_eq!(
+        (inside.len(), turned_away.len()),
+        (PLACES, CROWD - PLACES),
+        "each place once, and 421 for the rest"
+    );
     println!(
         "{CROWD} at once: {PLACES} inside, {} turned away after {:?} (median), {:?} at most",
         turned_away.len(),

@@ -121,8 +121,8 @@ impl<S: Spool, D: Directory> Desk<S, D> {
 
     /// The channel is encrypted now; what was said before is forgotten here too.
     pub(super) fn encrypted(&mut self, facts: TlsFacts) {
-        let (version, cipher) = (facts.version.to_owned(), facts.cipher.clone());
-        self.tell(What::Encrypted { version, cipher });
+        let (version, cipher, resumed) = (facts.version.to_owned(), facts.cipher.clone(), facts.resumed);
+        self.tell(What::Encrypted { version, cipher, resumed });
         self.visit.tls = Some(facts);
         self.visit.hello = None;
         self.login = LoginState::Nobody;

@@ -135,7 +135,9 @@ mod tests {
     /// Ten thousand of these wait at once: what is rare, or large, belongs into a box of its own.
     const MOST: usize = 4 * 1024;
 
-    fn octets<F>(_serve: impl FnOnce(Arc<Office<Messages, Accounts>>, Arc<Current>, Stream, SocketAddr) -> F) -> usize {
+    fn octets<F>(
+        _serve: impl FnOnce(Arc<Office<Messages, Accounts>>, Arc<Current>, Stream, SocketAddr) -> F,
+    ) -> usize {
         std::mem::size_of::<F>()
     }
 
@@ -150,7 +152,8 @@ mod tests {
             service: gatepost_policy::rules::Service::Mx,
             tls: ListenerTls::Off,
         }));
-        let octets = octets(|office, current, stream, client| serve(office, current, listener, stream, client));
+        let octets =
+            octets(|office, current, stream, client| serve(office, current, listener, stream, client));
         assert!(octets <= MOST, "{octets}");
     }
 }

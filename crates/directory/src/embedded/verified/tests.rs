@@ -69,7 +69,8 @@ async fn what_a_command_changes_counts_at_once() {
     remembered().await;
     // The same password again: another salt, and so another hash.
     for password in ["eraser", "pencil"] {
-        let change = PasswordChange { password: Secret::new(password), allow: None, realm: None, changed: NOW };
+        let change =
+            PasswordChange { password: Secret::new(password), allow: None, realm: None, changed: NOW };
         command.set_password(ADA, &change).unwrap();
         let want = if password == "pencil" { RIGHT } else { WRONG };
         assert_eq!(fixture.counted(ADA, "pencil").await.0, want);
@@ -108,8 +109,7 @@ async fn it_ends_by_itself_and_can_be_switched_off() {
 async fn it_has_an_end_and_holds_no_password() {
     let fixture = Fixture::new(HOUR);
     let secret = || Secret::new("x");
-    let entry =
-        |until| Entry { stored: secret(), salt: [0; ARGON2_SALT_OCTETS], output: secret(), until };
+    let entry = |until| Entry { stored: secret(), salt: [0; ARGON2_SALT_OCTETS], output: secret(), until };
     let later = Instant::now() + HOUR;
     let others = (0..VERIFIED_MOST).map(|number| (number.to_string(), entry(later)));
     fixture.server.verified.entries().by_account.extend(others);

@@ -110,12 +110,7 @@ fn values(domains: &Listed<Domain>) -> Vec<Domain> {
 }
 
 fn embedded(name: &str, remember: Duration) -> SourceSettings {
-    SourceSettings {
-        name: name.to_owned(),
-        domains: Vec::new(),
-        remember,
-        engine: EngineSettings::Embedded,
-    }
+    SourceSettings { name: name.to_owned(), domains: Vec::new(), remember, engine: EngineSettings::Embedded }
 }
 
 /// What all kinds but the embedded one have: `domains`, and a `cache` that a changed password outlives.
