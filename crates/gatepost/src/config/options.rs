@@ -183,7 +183,7 @@ section! {
         /// The most sessions at once.
         connections: Setting<NonZeroU32> = "10000";
         /// What sessions, messages on their way in and out, and password work may take together. Where `connections` would need
-        /// more, fewer are taken. The index of the queue comes on top: some 200 octets for each message that waits.
+        /// more, fewer are taken: each counts for 32 KiB. The index of the queue comes on top: some 200 octets for each message that waits.
         memory: Setting<Size> = r#""1GiB""#;
         /// The most sessions at once of one client network: an IPv4 address, an IPv6 /64.
         connections_per_network: Setting<NonZeroU32> = "100";
