@@ -53,16 +53,17 @@ pub struct Directories {
     places: ArcSwap<Vec<Place>>,
 }
 
-/// Asks the engine, whichever it is.
+/// Asks the engine, whichever it is. Those that wait for somebody do it in a box of their own: a session has a question in it all its
+/// life, and need not have room for the largest.
 macro_rules! ask {
     ($place:expr, $source:ident => $question:expr) => {
         match &$place.engine {
             Engine::Embedded($source) => $question.await,
-            Engine::Sql($source) => $question.await,
-            Engine::Ldap($source) => $question.await,
-            Engine::Dovecot($source) => $question.await,
-            Engine::Oauth($source) => $question.await,
-            Engine::Helper($source) => $question.await,
+            Engine::Sql($source) => Box::pin($question).await,
+            Engine::Ldap($source) => Box::pin($question).await,
+            Engine::Dovecot($source) => Box::pin($question).await,
+            Engine::Oauth($source) => Box::pin($question).await,
+            Engine::Helper($source) => Box::pin($question).await,
         }
     };
 }

@@ -13,9 +13,10 @@
 //!
 //! Look-ups run on the caller's thread, under a mutex: cached statements on indexes, some microseconds each, less than handing
 //! one to another thread and back. The database is in WAL mode, so no change by another process makes a look-up
-//! wait. No answer is kept, so a change counts from the moment when the command that made it ends.
+//! wait. No answer is kept beyond what is stored, so a change counts from the moment when the command that made it ends.
 //!
-//! Passwords are checked in a pool of threads of this engine's own, with their look-up.
+//! Passwords are checked in a pool of threads of this engine's own, with their look-up; what was right a moment ago
+//! ([`keep_verified`](Embedded::keep_verified)) on the caller's thread.
 //!
 //! Changes (`add`, `set_password`, ...) block and hash on the caller's thread: they are for commands.
 
@@ -35,13 +36,14 @@ mod oauth_one;
 mod pool;
 mod schema;
 mod store;
+mod verified;
 
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gatepost_mail::{Mailbox, Timestamp};
 use gatepost_sasl::limits::{ITERATIONS_DEFAULT, PASSWORD_OCTETS_MOST};
@@ -67,6 +69,7 @@ use keys::Keys;
 use kind::Kind;
 use pool::Pool;
 use store::Store;
+use verified::Verified;
 
 /// How much password work may go on at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +99,7 @@ pub struct Embedded {
     store: Arc<Store>,
     keys: Arc<Keys>,
     pool: Arc<Pool>,
+    verified: Arc<Verified>,
     folder: PathBuf,
 }
 
@@ -114,7 +118,16 @@ impl Embedded {
         let _opening = files::hold(&folder)?;
         let store = Arc::new(Store::open(&folder)?);
         let keys = Arc::new(Keys::load(&folder)?);
-        Ok(Self { store, keys, pool: Arc::new(Pool::new(settings)), folder })
+        let (pool, verified) = (Arc::new(Pool::new(settings)), Arc::new(Verified::new()));
+        Ok(Self { store, keys, pool, verified, folder })
+    }
+
+    /// Remembers for this time that an account's password was right, so that the next login costs less: the password is not
+    /// kept, and what changes for the account ends it at once. Zero, as at the begin, remembers nothing.
+    pub fn keep_verified(&self, time: Duration) {
+        if self.verified.kept().unwrap_or_default() != time {
+            self.verified.keep(time);
+        }
     }
 
     /// How busy the password threads are, for metrics.
@@ -187,10 +200,14 @@ impl Source for Embedded {
         let check = check::Check {
             store: Arc::clone(&self.store),
             keys: Arc::clone(&self.keys),
+            verified: Arc::clone(&self.verified),
             login,
             password: password.clone(),
             now: now(),
         };
+        if check.is_remembered()? {
+            return Ok(Known::Here(PasswordCheck::Right));
+        }
         Ok(self.pool.run_then(move |scratch| check.run(scratch)).await??)
     }
 

@@ -146,6 +146,19 @@ pub const RECENT_MOST: usize = 10_000;
 /// guesses by the million.
 pub const RECENT_MEMORY_KIB: u32 = 8 * 1024;
 
+/// Accounts of ours whose password is remembered as right, at most: some MiB. Others are checked in full each time.
+pub const VERIFIED_MOST: usize = 10_000;
+
+/// Memory of the hash under which that is, in KiB: a tenth of a millisecond of work, and for who guesses no less than the SCRAM-SHA-1
+/// verifier that is stored for the same account.
+pub const VERIFIED_MEMORY_KIB: u32 = 256;
+
+/// Memories of such runs that are kept for the next ones: 4 MiB.
+pub const VERIFIED_SCRATCHES: usize = 16;
+
+/// How often what is over is wiped out of memory, as long as somebody logs in.
+pub const VERIFIED_SWEPT_EVERY: Duration = Duration::from_secs(60);
+
 /// Devices of one account: each is looked at when its account's name comes with a password.
 pub const DEVICES_MOST: u32 = 100;
 

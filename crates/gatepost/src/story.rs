@@ -54,7 +54,10 @@ pub fn sentence(fields: &Fields) -> String {
         "turned-away" => {
             format!("{} was turned away: {}{}", get("client"), get("reply"), ruled(fields))
         }
-        "encrypted" => format!("the channel is encrypted: {} with {}", get("version"), get("cipher")),
+        "encrypted" => {
+            let again = if get("resumed") == "true" { ", an earlier session resumed" } else { "" };
+            format!("the channel is encrypted: {} with {}{again}", get("version"), get("cipher"))
+        }
         "handshake-failed" => format!("the TLS handshake failed: {}", get("cause")),
         "logged-in" => format!("logged in as {}{} with {}", get("account"), device(fields), get("mechanism")),
         "login-failed" => login_failed(fields),

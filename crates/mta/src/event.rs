@@ -72,6 +72,8 @@ pub enum What {
         version: String,
         /// As in `TLS13_AES_128_GCM_SHA256`.
         cipher: String,
+        /// Whether an earlier session of this client went on.
+        resumed: bool,
     },
     /// The TLS handshake failed.
     HandshakeFailed {

@@ -89,11 +89,13 @@ impl Tasks {
     pub fn spawn(&self, mut life: Life, task: impl Future<Output = ()> + Send + 'static) {
         self.alive.send_modify(|count| *count += 1);
         let alive = Alive(self.alive.clone());
+        // In a box of its own: what an async block takes in and then waits for would have room in it twice.
+        let mut task = Box::pin(task);
         tokio::spawn(async move {
             let _alive = alive;
             tokio::select! {
                 biased;
-                () = task => {}
+                () = task.as_mut() => {}
                 () = life.reached(Phase::Stopped) => {}
             }
         });

@@ -11,6 +11,7 @@ use super::keys::Keys;
 use super::kind::Kind;
 use super::pool::Done;
 use super::store::Store;
+use super::verified::Verified;
 use crate::device::Login;
 use crate::{Known, StoreFault};
 
@@ -18,6 +19,7 @@ use crate::{Known, StoreFault};
 pub(super) struct Check {
     pub(super) store: Arc<Store>,
     pub(super) keys: Arc<Keys>,
+    pub(super) verified: Arc<Verified>,
     pub(super) login: Login,
     /// Prepared.
     pub(super) password: Secret,
@@ -35,6 +37,16 @@ enum After {
 }
 
 impl Check {
+    /// Whether the password was right a moment ago, for what is stored now. On the caller's thread: it must not wait behind runs of
+    /// argon2. What is stored for devices is cheap to hold a password against as it is.
+    pub(super) fn is_remembered(&self) -> Result<bool, StoreFault> {
+        if self.login.device.is_some() || self.verified.kept().is_none() {
+            return Ok(false);
+        }
+        let stored = self.store.credential(&self.login, Kind::Password, self.now)?;
+        self.verified.knows(&self.login.account, stored.as_ref(), &self.password)
+    }
+
     /// The answer; and behind it the upgrade of an account whose hash another program made.
     pub(super) fn run(self, scratch: &mut Scratch) -> Done<Checked> {
         let found = match &self.login.device {
@@ -78,8 +90,13 @@ impl Check {
             None => PasswordHash::of_nobody().matches(&self.password, scratch)?,
         };
         if right {
-            let ours = credentials.iter().any(|(kind, _)| *kind == Kind::Password);
-            let after = if ours { After::Nothing } else { After::Upgrade(credentials) };
+            let after = match best(&credentials) {
+                Some((Kind::Password, stored)) => {
+                    self.verified.learn(name, (stored, &self.password), scratch)?;
+                    After::Nothing
+                }
+                _ => After::Upgrade(credentials),
+            };
             return Ok((Known::Here(PasswordCheck::Right), after));
         }
         let check = self.by_device()?.map_or(PasswordCheck::Wrong, PasswordCheck::RightAs);

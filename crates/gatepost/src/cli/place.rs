@@ -103,9 +103,14 @@ pub fn sources(settings: &[SourceSettings], memory: &Arc<Embedded>) -> Result<Ve
 
 fn opened(source: &SourceSettings, memory: &Arc<Embedded>) -> Result<Place, Failure> {
     let threads = memory.password_threads();
-    let recent = (!source.remember.is_zero()).then(|| Recent::new(source.remember, threads.clone()));
+    // The embedded accounts have a memory of their own, which notices changes.
+    let elsewhere = !matches!(source.engine, EngineSettings::Embedded) && !source.remember.is_zero();
+    let recent = elsewhere.then(|| Recent::new(source.remember, threads.clone()));
     let engine = match &source.engine {
-        EngineSettings::Embedded => Engine::Embedded(Arc::clone(memory)),
+        EngineSettings::Embedded => {
+            memory.keep_verified(source.remember);
+            Engine::Embedded(Arc::clone(memory))
+        }
         EngineSettings::Sql(sql) => {
             Engine::Sql(Box::new(Sql::new(&source.name, sql, threads).map_err(Failure::no)?))
         }

@@ -182,6 +182,9 @@ section! {
         recipients_per_message: Setting<NonZeroU32> = "1000";
         /// The most sessions at once.
         connections: Setting<NonZeroU32> = "10000";
+        /// What sessions, messages on their way in and out, and password work may take together. Where `connections` would need
+        /// more, fewer are taken: each counts for 32 KiB. The index of the queue comes on top: some 200 octets for each message that waits.
+        memory: Setting<Size> = r#""1GiB""#;
         /// The most sessions at once of one client network: an IPv4 address, an IPv6 /64.
         connections_per_network: Setting<NonZeroU32> = "100";
         /// How many Received fields show that a message goes in circles (RFC 5321 section 6.3).

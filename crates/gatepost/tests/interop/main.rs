@@ -20,6 +20,7 @@ mod noise;
 mod pam;
 mod relay;
 mod replay;
+mod resumption;
 mod senders;
 mod signals;
 mod sources;

@@ -54,9 +54,12 @@ pub(super) enum Pause {
 }
 
 impl Line {
-    /// How the channel is secured, as events show it.
+    /// How the channel is secured, as events show it: version, cipher, and `resumed` where an earlier session went on.
     pub(super) fn security(&self) -> String {
-        self.tls.as_ref().map_or_else(String::new, |tls| format!("{} {}", tls.version, tls.cipher))
+        self.tls.as_ref().map_or_else(String::new, |tls| {
+            let resumed = if tls.resumed { " resumed" } else { "" };
+            format!("{} {}{resumed}", tls.version, tls.cipher)
+        })
     }
 
     /// Carries octets until somebody must decide.

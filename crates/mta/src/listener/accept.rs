@@ -8,9 +8,10 @@ use gatepost_directory::Directory;
 use gatepost_policy::connect::{ConnectFacts, connect};
 use gatepost_spool::Spool;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-use super::places::{Place, Taken};
+use super::places::Taken;
 use super::{Bound, session};
 use crate::event::What;
 use crate::lifetime::Phase;
@@ -20,8 +21,10 @@ use crate::settings::ListenerSettings;
 
 /// How long to wait when the system has no descriptor for another connection: one may be given back soon.
 const BREATH: Duration = Duration::from_millis(50);
-/// How long a client that is turned away may take to read why.
+/// How long a client that is turned away may take to read why, where that cannot be written at once.
 const PARTING: Duration = Duration::from_secs(5);
+/// Clients that are told so at once; beyond that they are closed without a word.
+const PARTINGS: usize = 64;
 
 /// Accepts until the life of the office begins to drain; the socket is closed then.
 pub(crate) async fn run<S: Spool, D: Directory>(office: Arc<Office<S, D>>, bound: Bound) {
@@ -32,12 +35,13 @@ pub(crate) async fn run<S: Spool, D: Directory>(office: Arc<Office<S, D>>, bound
     // them has ended.
     let Bound { settings, mut socket, .. } = bound;
     let settings = Arc::new(settings);
+    let partings = Arc::new(Semaphore::new(PARTINGS));
     loop {
         tokio::select! {
             biased;
             () = life.reached(Phase::Draining) => return,
             accepted = socket.accept() => match accepted {
-                Ok((stream, client)) => welcome(&office, &settings, stream, client),
+                Ok((stream, client)) => welcome(&office, (&settings, &partings), stream, client),
                 Err(cause) => {
                     let hint = "raise the limit of open files (ulimit -n) if it says so";
                     office.events.emit(None, None, What::Trouble { part: "accept", cause: cause.to_string(), hint });
@@ -51,7 +55,7 @@ pub(crate) async fn run<S: Spool, D: Directory>(office: Arc<Office<S, D>>, bound
 /// Gives the client a place and a session of its own, or turns it away.
 fn welcome<S: Spool, D: Directory>(
     office: &Arc<Office<S, D>>,
-    settings: &Arc<ListenerSettings>,
+    (settings, partings): (&Arc<ListenerSettings>, &Arc<Semaphore>),
     stream: Stream,
     client: SocketAddr,
 ) {
@@ -72,18 +76,30 @@ fn welcome<S: Spool, D: Directory>(
         Some(reply) => {
             let rule = verdict.rule.as_str();
             office.events.emit(None, None, What::TurnedAway { client, rule, reply: reply.to_string() });
+            // Whoever gets no place takes none, or a crowd at the door would keep everybody else out.
+            drop(place);
             let mut octets = Vec::new();
             reply.write_to(&mut octets);
-            office.sessions.spawn(office.life.clone(), turn_away(stream, octets, place));
+            turn_away(office, partings, stream, octets);
         }
     }
 }
 
-async fn turn_away(mut stream: Stream, octets: Vec<u8>, place: Place) {
-    let _ = timeout(PARTING, async {
-        stream.write_all(&octets).await?;
-        stream.shutdown().await
-    })
-    .await;
-    drop(place);
+/// Tells a client why it has to go. Nothing waits for that on the way of the next one.
+fn turn_away<S: Spool, D: Directory>(
+    office: &Office<S, D>,
+    partings: &Arc<Semaphore>,
+    stream: Stream,
+    octets: Vec<u8>,
+) {
+    let Err(mut stream) = stream.last_words(&octets) else { return };
+    let Ok(parting) = Arc::clone(partings).try_acquire_owned() else { return };
+    office.sessions.spawn(office.life.clone(), async move {
+        let _ = timeout(PARTING, async {
+            stream.write_all(&octets).await?;
+            stream.shutdown().await
+        })
+        .await;
+        drop(parting);
+    });
 }

@@ -98,13 +98,16 @@ impl<S: Spool, D: Directory> Desk<S, D> {
                 };
                 Answer::Permit
             }
-            Question::AuthBegin { mechanism, initial } => self.begin_login(&mechanism, initial).await,
-            Question::AuthResponse(octets) => self.continue_login(&octets).await,
+            // Boxed is what is large: sessions, most of which wait, have room for the rest of this all their life.
+            Question::AuthBegin { mechanism, initial } => {
+                Box::pin(self.begin_login(&mechanism, initial)).await
+            }
+            Question::AuthResponse(octets) => Box::pin(self.continue_login(&octets)).await,
             Question::AuthCancel => return self.break_off_login(),
             Question::Sender(sender) => self.sender(sender).await,
             Question::Recipient(recipient) => self.recipient(recipient).await,
             Question::Open => self.open_draft().await,
-            Question::Complete(seen) => match self.complete(seen).await {
+            Question::Complete(seen) => match Box::pin(self.complete(seen)).await {
                 Ok(receipt) => return session.stored(receipt),
                 Err(reply) => Answer::Refuse(reply),
             },
@@ -118,8 +121,8 @@ impl<S: Spool, D: Directory> Desk<S, D> {
 
     /// The channel is encrypted now; what was said before is forgotten here too.
     pub(super) fn encrypted(&mut self, facts: TlsFacts) {
-        let (version, cipher) = (facts.version.to_owned(), facts.cipher.clone());
-        self.tell(What::Encrypted { version, cipher });
+        let (version, cipher, resumed) = (facts.version.to_owned(), facts.cipher.clone(), facts.resumed);
+        self.tell(What::Encrypted { version, cipher, resumed });
         self.visit.tls = Some(facts);
         self.visit.hello = None;
         self.login = LoginState::Nobody;

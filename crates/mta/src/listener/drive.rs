@@ -1,12 +1,17 @@
 //! Carries octets between a server session and its stream. It has no opinion.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use gatepost_directory::Directory;
 use gatepost_smtp::{ServerSession, Step};
 use gatepost_spool::{Receipt, Spool};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::time::{sleep, timeout_at};
 
 use super::desk::Desk;
@@ -17,6 +22,8 @@ use crate::outside::instant;
 
 /// Octets read at once.
 const READ: usize = 16 * 1024;
+/// Silence after which a session gives back what its buffers still hold. Sooner, and a busy one would ask for them again.
+const RESTING: Duration = Duration::from_secs(1);
 
 /// Why driving ended.
 #[derive(Debug)]
@@ -74,7 +81,6 @@ async fn run<S: Spool, D: Directory>(
     desk: &mut Desk<S, D>,
     life: &mut Life,
 ) -> io::Result<Ended> {
-    let mut octets = Vec::with_capacity(READ);
     let mut hung_up = false;
     let mut ending = Ending::Untold;
     loop {
@@ -102,12 +108,7 @@ async fn run<S: Spool, D: Directory>(
                 ending = Ending::Told;
                 session.shut_down();
             }
-            Step::Idle => {
-                hung_up = wait(session, stream, &mut octets, life).await?;
-                if !octets.is_empty() {
-                    desk.heard();
-                }
-            }
+            Step::Idle => hung_up = wait((session, stream), desk, life).await?,
         }
     }
 }
@@ -122,26 +123,60 @@ async fn hold_back(hold: Hold, life: &mut Life) {
 }
 
 /// Waits for octets, the deadline, or the end of our life; says whether the client hung up.
-async fn wait<R: fmt::Display>(
-    session: &mut ServerSession<R>,
-    stream: &mut Stream,
-    octets: &mut Vec<u8>,
+async fn wait<S: Spool, D: Directory>(
+    (session, stream): (&mut ServerSession<Receipt>, &mut Stream),
+    desk: &mut Desk<S, D>,
     life: &mut Life,
 ) -> io::Result<bool> {
-    octets.clear();
     let running = life.phase() == Phase::Running;
     tokio::select! {
         biased;
-        read = timeout_at(session.deadline().into(), stream.read_buf(octets)) => match read {
-            Ok(Ok(0)) => {
+        read = in_time(session, stream) => match read? {
+            Some(0) => {
                 session.hang_up();
                 return Ok(true);
             }
-            Ok(Ok(_some)) => session.receive(octets, instant()),
-            Ok(Err(cause)) => return Err(cause),
-            Err(_elapsed) => session.expire(instant()),
+            Some(_octets) => desk.heard(),
+            None => session.expire(instant()),
         },
         () = life.reached(Phase::Draining), if running => {}
     }
     Ok(false)
+}
+
+/// Reads until the deadline; none when that came first.
+async fn in_time<R: fmt::Display>(
+    session: &mut ServerSession<R>,
+    stream: &mut Stream,
+) -> io::Result<Option<usize>> {
+    let deadline = session.deadline();
+    let mut until = deadline.min(instant() + RESTING);
+    loop {
+        match timeout_at(until.into(), poll_fn(|cx| read(session, stream, cx))).await {
+            Ok(read) => return read.map(Some),
+            Err(_elapsed) if until < deadline => {
+                session.shrink();
+                until = deadline;
+            }
+            Err(_elapsed) => return Ok(None),
+        }
+    }
+}
+
+/// Hands on what has come; gives how much that was, 0 when the client has closed its side.
+///
+/// The octets pass through this thread's stack: ten thousand sessions that wait hold no buffer for them.
+fn read<R: fmt::Display>(
+    session: &mut ServerSession<R>,
+    stream: &mut Stream,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    let mut room = [MaybeUninit::uninit(); READ];
+    let mut octets = ReadBuf::uninit(&mut room);
+    ready!(Pin::new(stream).poll_read(cx, &mut octets))?;
+    let octets = octets.filled();
+    if !octets.is_empty() {
+        session.receive(octets, instant());
+    }
+    Poll::Ready(Ok(octets.len()))
 }

@@ -58,7 +58,7 @@ async fn talk<S: Spool, D: Directory>(
 ) -> Result<Close, TlsError> {
     let mut life = office.life.clone();
     let mut stream = match listener.tls {
-        ListenerTls::Implicit => shake_hands(current, desk, stream).await?,
+        ListenerTls::Implicit => Box::pin(shake_hands(current, desk, stream)).await?,
         ListenerTls::StartTls | ListenerTls::Off => stream,
     };
     let settings = settings(current, desk.visit(), listener.tls);
@@ -67,7 +67,7 @@ async fn talk<S: Spool, D: Directory>(
         match drive(&mut session, &mut stream, desk, &mut life).await {
             Ended::Closed(close) => return Ok(close),
             Ended::Upgrade => {
-                stream = shake_hands(current, desk, stream).await?;
+                stream = Box::pin(shake_hands(current, desk, stream)).await?;
                 let settings = self::settings(current, desk.visit(), listener.tls);
                 session = session.upgraded(settings, instant());
             }
@@ -125,5 +125,35 @@ pub(crate) fn limits(settings: &crate::Settings) -> Limits {
         command_wait: settings.timeouts.command,
         content_wait: settings.timeouts.content,
         ..Limits::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten thousand of these wait at once: what is rare, or large, belongs into a box of its own.
+    const MOST: usize = 4 * 1024;
+
+    fn octets<F>(
+        _serve: impl FnOnce(Arc<Office<Messages, Accounts>>, Arc<Current>, Stream, SocketAddr) -> F,
+    ) -> usize {
+        std::mem::size_of::<F>()
+    }
+
+    type Messages = gatepost_spool::Embedded;
+    type Accounts = gatepost_directory::Directories;
+
+    #[test]
+    fn a_session_takes_little_room() {
+        let listener: &'static ListenerSettings = Box::leak(Box::new(ListenerSettings {
+            name: "mx".to_owned(),
+            bind: Vec::new(),
+            service: gatepost_policy::rules::Service::Mx,
+            tls: ListenerTls::Off,
+        }));
+        let octets =
+            octets(|office, current, stream, client| serve(office, current, listener, stream, client));
+        assert!(octets <= MOST, "{octets}");
     }
 }

@@ -1,6 +1,7 @@
 //! One type for every channel that mail crosses.
 
-use std::io;
+use std::io::{self, Write as _};
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -35,6 +36,21 @@ impl Stream {
             Self::Client(stream) => stream.get_ref().0.local_addr().map_or(0, |address| address.port()),
             Self::Unix(_) | Self::Given(_) => 0,
         }
+    }
+
+    /// Writes a few octets into a connection that was just made, and closes it: the kernel has room for them, so nobody waits.
+    /// What is not TCP in the clear is given back.
+    ///
+    /// # Errors
+    ///
+    /// The stream, untouched. That the peer is gone is none.
+    pub(crate) fn last_words(self, octets: &[u8]) -> Result<(), Self> {
+        let Self::Tcp(stream) = self else { return Err(self) };
+        if let Ok(mut stream) = stream.into_std() {
+            let _ = stream.write_all(octets);
+            let _ = stream.shutdown(Shutdown::Write);
+        }
+        Ok(())
     }
 }
 

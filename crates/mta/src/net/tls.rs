@@ -11,11 +11,11 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs as provider};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 
-use rustls::client::ResolvesClientCert;
+use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
-    ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, ServerConfig, ServerConnection,
-    SignatureScheme,
+    ClientConfig, ClientConnection, CommonState, HandshakeKind, ProtocolVersion, RootCertStore, ServerConfig,
+    ServerConnection, SignatureScheme,
 };
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -29,6 +29,10 @@ use crate::settings::TlsFiles;
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(30);
+/// Tickets for a client of TLS 1.3: each connection uses one up, and gets the next.
+const TICKETS: usize = 1;
+/// Next hops whose sessions a connector remembers, for each of the two checks: a few KiB each. The oldest is forgotten first.
+const SESSIONS: usize = 1024;
 /// RFC 9266 section 2.
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 const EXPORTER_OCTETS: usize = 32;
@@ -76,6 +80,8 @@ pub struct TlsFacts {
     pub version: &'static str,
     /// As in `TLS13_AES_128_GCM_SHA256`.
     pub cipher: String,
+    /// Whether an earlier session went on: no certificate and no signature was needed.
+    pub resumed: bool,
     /// What SASL can bind to.
     pub bindings: Vec<ChannelBinding>,
     /// The certificate that a client has shown to us.
@@ -158,10 +164,13 @@ impl Acceptor {
 /// certificate stays true.
 fn acceptor(mut config: ServerConfig) -> Result<TlsAcceptor, TlsError> {
     config.ticketer = provider::Ticketer::new()?;
+    config.send_tls13_tickets = TICKETS;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// Offers TLS to next hops.
+/// Offers TLS to next hops. A session with a host that was met before goes on where both sides can. Each connector, and each of its two
+/// checks, remembers its own: a session that was begun with anyone never passes for a verified one, and none passes from one
+/// certificate of ours to another.
 #[derive(Clone)]
 pub struct Connector {
     anyone: TlsConnector,
@@ -217,11 +226,14 @@ impl Connector {
     fn with_roots(roots: RootCertStore, shown: Arc<dyn ResolvesClientCert>) -> Result<Self, TlsError> {
         let builder =
             || ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
-        let anyone = builder()?
+        let mut anyone = builder()?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Anyone(provider())))
             .with_client_cert_resolver(Arc::clone(&shown));
-        let verified = builder()?.with_root_certificates(roots).with_client_cert_resolver(shown);
+        let mut verified = builder()?.with_root_certificates(roots).with_client_cert_resolver(shown);
+        // Two stores. One for both would let a session of anyone's resume as a verified one.
+        anyone.resumption = Resumption::in_memory_sessions(SESSIONS);
+        verified.resumption = Resumption::in_memory_sessions(SESSIONS);
         Ok(Self { anyone: Arc::new(anyone).into(), verified: Arc::new(verified).into() })
     }
 
@@ -271,22 +283,21 @@ fn provider() -> Arc<CryptoProvider> {
 
 fn server_facts(connection: &ServerConnection, shown: Option<&CertificateDer<'_>>) -> TlsFacts {
     let exported = connection.export_keying_material([0; EXPORTER_OCTETS], EXPORTER_LABEL, None).ok();
-    facts(connection.protocol_version(), connection.negotiated_cipher_suite(), exported, shown)
+    facts(connection, exported, shown)
 }
 
 fn client_facts(connection: &ClientConnection) -> TlsFacts {
     let exported = connection.export_keying_material([0; EXPORTER_OCTETS], EXPORTER_LABEL, None).ok();
     let shown = connection.peer_certificates().and_then(<[_]>::first);
-    facts(connection.protocol_version(), connection.negotiated_cipher_suite(), exported, shown)
+    facts(connection, exported, shown)
 }
 
 fn facts(
-    version: Option<ProtocolVersion>,
-    cipher: Option<rustls::SupportedCipherSuite>,
+    connection: &CommonState,
     exported: Option<[u8; EXPORTER_OCTETS]>,
     shown: Option<&CertificateDer<'_>>,
 ) -> TlsFacts {
-    let newest = version == Some(ProtocolVersion::TLSv1_3);
+    let newest = connection.protocol_version() == Some(ProtocolVersion::TLSv1_3);
     let mut bindings = Vec::new();
     // On TLS 1.2 the exporter is only unique with extended master secrets (RFC 9266 section 4.2).
     let bind = |kind| move |octets: Vec<u8>| ChannelBinding::new(kind, octets);
@@ -295,7 +306,10 @@ fn facts(
     bindings.extend(shown.and_then(end_point).map(bind(BindingKind::TlsServerEndPoint)));
     TlsFacts {
         version: if newest { "TLSv1.3" } else { "TLSv1.2" },
-        cipher: cipher.map_or_else(String::new, |suite| format!("{:?}", suite.suite())),
+        cipher: connection
+            .negotiated_cipher_suite()
+            .map_or_else(String::new, |suite| format!("{:?}", suite.suite())),
+        resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
         bindings,
         client_certificate: None,
     }
@@ -342,3 +356,6 @@ pub(super) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'stati
     let chain = chain.map_err(|cause| wrong(cause.to_string()))?;
     if chain.is_empty() { Err(wrong("holds no certificate".into())) } else { Ok(chain) }
 }
+
+#[cfg(test)]
+mod tests;

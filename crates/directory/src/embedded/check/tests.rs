@@ -80,6 +80,7 @@ fn an_upgrade_that_did_not_happen_is_made_up_for() {
     let check_only = Check {
         store: Arc::clone(&directory.store),
         keys: Arc::clone(&directory.keys),
+        verified: Arc::clone(&directory.verified),
         login: Login::of_account(ADA),
         password: Secret::new("pencil"),
         now: NOW,
@@ -102,6 +103,7 @@ fn an_upgrade_never_undoes_a_new_password() {
     let late = Check {
         store: Arc::clone(&directory.store),
         keys: Arc::clone(&directory.keys),
+        verified: Arc::clone(&directory.verified),
         login: Login::of_account(ADA),
         password: Secret::new("pencil"),
         now: NOW,

@@ -69,6 +69,7 @@ fn logs_in(directory: &Embedded, stored: &str) -> Imported {
         let check = Check {
             store: std::sync::Arc::clone(&directory.store),
             keys: std::sync::Arc::clone(&directory.keys),
+            verified: std::sync::Arc::new(crate::embedded::verified::Verified::new()),
             login: Login::of_account(ADA),
             password: Secret::new(password),
             now: NOW,

@@ -9,7 +9,7 @@ mod sql;
 use super::super::fault::Faults;
 use super::super::read::{At, Key, Node, Read, Setting, kind, section};
 use super::super::reference::Shape;
-use super::super::values::SourceKind;
+use super::super::values::{SourceKind, Wait};
 pub use dovecot::DovecotOptions;
 pub use helper::{KerberosOptions, PamOptions};
 pub use ldap::LdapOptions;
@@ -40,6 +40,9 @@ section! {
     pub struct EmbeddedSourceOptions {
         /// Which kind of source this is.
         kind: Setting<SourceKind>, r#""embedded""#;
+        /// For how long it is remembered that a password was right; the password itself is not kept. A password that is changed, and an
+        /// account that is suspended or removed, end it at once. With `"0s"` every login costs a whole hash.
+        cache: Setting<Wait> = r#""5m""#;
     }
 }
 

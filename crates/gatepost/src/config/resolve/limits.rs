@@ -21,7 +21,45 @@ const FEWEST_RECEIVED: u32 = 30;
 /// RFC 5321 section 4.5.3.2.7 asks for 5 minutes; less than this cuts off ordinary clients.
 const SHORTEST_USUAL: Duration = Duration::from_secs(60);
 
+/// What one session counts for: under TLS it takes less while it waits, and more while it talks.
+const SESSION: Octets = Octets::kib(32);
+/// What is there without any session: the program, its runtime, caches of SQLite, a thousand deliveries.
+const PROGRAM: Octets = Octets::mib(96);
+/// Less than this is no server.
+const FEWEST_SESSIONS: u64 = 16;
+
+/// What sessions may not use: each of these has a bound of its own.
+fn taken_already() -> Octets {
+    let spool = gatepost_spool::EmbeddedSettings::default();
+    let threads = gatepost_directory::EmbeddedSettings::default().password_threads.get() as u64;
+    let passwords = Octets::kib(threads * u64::from(gatepost_directory::limits::ARGON2_MEMORY_KIB));
+    spool.draft_memory + spool.hot_memory + passwords + PROGRAM
+}
+
+/// How many sessions there may be: as many as are written, and as fit.
+fn connections(resolving: &mut Resolving<'_>) -> NonZeroU32 {
+    let limits = &resolving.options.limits;
+    let (written, memory) = (limits.connections.value, limits.memory.value.0);
+    let fit = memory.0.saturating_sub(taken_already().0) / SESSION.0;
+    if fit < FEWEST_SESSIONS {
+        resolving.note(
+            Fault::error("there is no memory for any session")
+                .at(limits.memory.place.clone(), "less than the rest needs")
+                .mend("write \"1GiB\"; \"512MiB\" is enough for a small server with a few cores"),
+        );
+    } else if fit < u64::from(written.get()) {
+        resolving.note(
+            Fault::warning("so many sessions do not fit into `limits.memory`: the rest is turned away")
+                .at(limits.memory.place.clone(), "32 KiB for each of them, and some for the rest")
+                .against(limits.connections.place.clone(), "more than there is room for")
+                .mend("raise `memory`, or write fewer `connections`"),
+        );
+    }
+    u32::try_from(fit).ok().and_then(NonZeroU32::new).map_or(written, |fit| fit.min(written))
+}
+
 pub(super) fn limits(resolving: &mut Resolving<'_>) -> LimitRules {
+    let connections = connections(resolving);
     let limits = &resolving.options.limits;
     if limits.message_size.value.0 < SMALLEST_MESSAGE {
         resolving.note(
@@ -62,7 +100,7 @@ pub(super) fn limits(resolving: &mut Resolving<'_>) -> LimitRules {
     LimitRules {
         message_size: limits.message_size.value.0,
         recipients_per_message: limits.recipients_per_message.value,
-        connections: limits.connections.value,
+        connections,
         connections_per_network: limits.connections_per_network.value,
         account_messages_per_hour: limits.account.messages_per_hour.value,
         account_recipients_per_day: limits.account.recipients_per_day.value,

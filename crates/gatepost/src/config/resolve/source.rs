@@ -21,6 +21,9 @@ pub use oauth::OauthSourceSettings;
 /// A changed password should not work for longer than this.
 const LONGEST_MEMORY: Wait = Wait(Duration::from_secs(3600));
 
+/// The embedded accounts' `cache` where no source is written.
+const EMBEDDED_MEMORY: Duration = Duration::from_secs(300);
+
 /// A source of accounts, as the parts are told.
 #[derive(Debug, Clone)]
 pub struct SourceSettings {
@@ -58,14 +61,14 @@ pub(super) fn resolve(resolving: &mut Resolving<'_>) -> Vec<SourceSettings> {
     check_embedded(resolving, entries);
     helper::check_order(resolving, entries);
     if entries.is_empty() {
-        return vec![embedded("local")];
+        return vec![embedded("local", EMBEDDED_MEMORY)];
     }
     entries.iter().filter_map(|(name, source)| settings(resolving, &name.value.0, source)).collect()
 }
 
 fn settings(resolving: &mut Resolving<'_>, name: &str, source: &SourceOptions) -> Option<SourceSettings> {
     match source {
-        SourceOptions::Embedded(_) => Some(embedded(name)),
+        SourceOptions::Embedded(options) => Some(embedded(name, options.cache.value.0)),
         SourceOptions::Sql(options) => {
             let engine = sql::resolve(resolving, options).map(|it| EngineSettings::Sql(Box::new(it)));
             common(resolving, name, (&options.domains, &options.cache), engine)
@@ -106,16 +109,11 @@ fn values(domains: &Listed<Domain>) -> Vec<Domain> {
     domains.items.iter().map(|domain| domain.value.clone()).collect()
 }
 
-fn embedded(name: &str) -> SourceSettings {
-    SourceSettings {
-        name: name.to_owned(),
-        domains: Vec::new(),
-        remember: Duration::ZERO,
-        engine: EngineSettings::Embedded,
-    }
+fn embedded(name: &str, remember: Duration) -> SourceSettings {
+    SourceSettings { name: name.to_owned(), domains: Vec::new(), remember, engine: EngineSettings::Embedded }
 }
 
-/// What all kinds but the embedded one have: `domains` and `cache`.
+/// What all kinds but the embedded one have: `domains`, and a `cache` that a changed password outlives.
 fn common(
     resolving: &mut Resolving<'_>,
     name: &str,

@@ -165,9 +165,9 @@ async fn a_resumed_session_keeps_its_certificate() {
     for version in VERSIONS {
         let device = Arc::new(client(&dir, Some(("device", "device")), version));
         let (first, kind) = meet(&acceptor, CertificateRequest::Asked, &device).await.unwrap();
-        assert_eq!(kind, Some(HandshakeKind::Full));
+        assert_eq!((kind, first.resumed), (Some(HandshakeKind::Full), false));
         let (second, kind) = meet(&acceptor, CertificateRequest::Asked, &device).await.unwrap();
-        assert_eq!(kind, Some(HandshakeKind::Resumed), "{version:?}");
+        assert_eq!((kind, second.resumed), (Some(HandshakeKind::Resumed), true), "{version:?}");
         assert!(first.client_certificate.is_some());
         assert_eq!(first.client_certificate, second.client_certificate);
         let (third, kind) = meet(&acceptor, CertificateRequest::NotAsked, &device).await.unwrap();
