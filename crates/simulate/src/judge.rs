@@ -12,6 +12,8 @@ use crate::stage::Stage;
 
 /// After its reply was read, an outcome is written within this time.
 const WRITTEN: Duration = Duration::from_millis(20);
+/// A refusal at RCPT is settled with its transaction, which takes no longer.
+const JOB: Duration = Duration::from_secs(130);
 /// And on the disk for good within this time.
 const SYNCED: Duration = Duration::from_millis(300);
 
@@ -170,6 +172,11 @@ impl Judge<'_> {
 
     /// Whether what was known at a moment may have gone with its process.
     fn forgotten(&self, known: Duration) -> bool {
+        self.forgotten_within(known, Duration::ZERO)
+    }
+
+    /// The same for what takes some time to be settled.
+    fn forgotten_within(&self, known: Duration, more: Duration) -> bool {
         let life = self.books.lives.iter().rev().find(|life| life.began <= known);
         let Some((ended, end)) = life.and_then(|life| Some((life.ended?, life.end?))) else { return false };
         let window = match end {
@@ -178,7 +185,7 @@ impl Judge<'_> {
             Ending::PowerCut | Ending::SpoolStopped => SYNCED,
         };
         let full = |(from, to): &(Duration, Duration)| *from <= ended && known <= *to;
-        known + window >= ended || self.books.full.iter().any(full)
+        known + window + more >= ended || self.books.full.iter().any(full)
     }
 
     /// It went to whom it was for, from whom it was, as it was.
@@ -206,7 +213,7 @@ impl Judge<'_> {
         let mut refusals = self.books.refusals.iter().filter(|refusal| refusal.concerns(sender, recipient));
         let known = |refusal: &Refusal| refusal.told.read_at();
         let died = self.books.lives.iter().any(|life| life.end.is_some_and(|end| end != Ending::Drained));
-        refusals.any(|refusal| known(refusal).is_some_and(|read| self.forgotten(read)))
+        refusals.any(|refusal| known(refusal).is_some_and(|read| self.forgotten_within(read, JOB)))
             || self.may_expire && died
     }
 

@@ -209,7 +209,7 @@ impl Lives {
         let silent = loss == Loss::Power && self.chance.one_in(2);
         let parting = if silent { Parting::Silent } else { Parting::Spoken };
         self.stage.network.bury(&running.life, parting);
-        self.clear(running, Duration::ZERO).await;
+        self.clear(running, (Duration::ZERO, Ending::Killed)).await;
         self.restart(loss);
     }
 
@@ -217,7 +217,7 @@ impl Lives {
     async fn stop(&mut self, running: Running) {
         self.stage.trace.tell(format_args!("the spool has stopped"));
         self.ends_now();
-        self.clear(running, DRAIN).await;
+        self.clear(running, (DRAIN, Ending::SpoolStopped)).await;
         let loss = if self.chance.one_in(3) { Loss::Power } else { Loss::Process };
         self.over(Ending::SpoolStopped);
         self.restart(loss);
@@ -225,12 +225,12 @@ impl Lives {
 
     async fn end(&mut self, running: Running) {
         crate::judge::look_into(&self.stage, &running.queue).await;
-        self.clear(running, DRAIN).await;
+        self.clear(running, (DRAIN, Ending::Drained)).await;
         self.over(Ending::Drained);
     }
 
     /// Ends all tasks of a life; none may be left.
-    async fn clear(&self, running: Running, patience: Duration) {
+    async fn clear(&self, running: Running, (patience, ending): (Duration, Ending)) {
         let Running { life, queue, server, syncs, events } = running;
         *self.stage.life() = None;
         let by_itself = server.drain(patience).await;
@@ -247,7 +247,7 @@ impl Lives {
         if left.strong_count() > 0 || heard.is_err() {
             books.wrong(None, "a task is left over".to_owned());
         }
-        if !by_itself && !life.is_dead() && self.stage.is_calm() {
+        if !by_itself && !life.is_dead() && ending == Ending::Drained {
             books.wrong(None, "the server did not end by itself".to_owned());
         }
         drop(books);

@@ -126,7 +126,7 @@ impl<'a> Session<'a> {
                 let (code, _) = self.ask("DATA").await?;
                 if code != 354 {
                     progress.answer = Answer::Refused(code);
-                    return Ok(());
+                    return self.ask("RSET").await.map(|_| ());
                 }
                 self.wire.say(&stuffed(&letter.content)).await?;
                 progress.answer = Answer::Unknown;
@@ -187,7 +187,7 @@ impl<'a> Session<'a> {
         let (code, _) = self.wire.reply().await?;
         if code != 354 {
             progress.answer = Answer::Refused(if mail == 250 { code } else { mail });
-            return Ok(());
+            return self.ask("RSET").await.map(|_| ());
         }
         if progress.taken.is_empty() {
             self.wire.say(b".\r\n").await?;

@@ -61,6 +61,8 @@ impl End {
         // What was written into a torn way will never be read.
         if way.read < place && !way.torn && !silent {
             way.marks.push_back((place, mark.clone()));
+        } else if !way.torn && !silent {
+            let _ = mark.0.set(self.network.trace().elapsed());
         }
         mark
     }
