@@ -54,11 +54,10 @@ fn goes_on(stage: &Stage, letter: &Letter, chance: &mut Chance) -> bool {
 }
 
 async fn visit(stage: &Stage, client: &Client, (letters, chance): (&[Letter], &mut Chance)) {
-    let (is_machine, address) = match client.door {
-        Door::Mx => (false, names::MX),
-        Door::Submission => (true, names::SUBMISSION),
+    let (from, address) = match client.door {
+        Door::Mx => (names::stranger(client.number), names::MX),
+        Door::Submission => (names::machine(client.number), names::SUBMISSION),
     };
-    let from = names::client(client.number, is_machine);
     let connecting = timeout(PATIENCE, stage.network.connect(from, address, None));
     let Ok(Ok(end)) = connecting.await else {
         // Nobody is there: that counts, or a client would come for ever.

@@ -23,7 +23,14 @@ struct Wanted {
     threads: u64,
     bug: Bug,
     tells: bool,
-    keeps_going: bool,
+    after_failure: After,
+}
+
+/// What follows a run that failed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum After {
+    Stop,
+    GoOn,
 }
 
 fn main() -> ExitCode {
@@ -92,14 +99,14 @@ fn take(wanted: &Wanted, tally: &Tally, report: &Report) {
     if !report.wrongs.is_empty() {
         tally.failed.fetch_add(1, Ordering::Relaxed);
         println!("{report}");
-        tally.stop.store(!wanted.keeps_going, Ordering::Relaxed);
+        tally.stop.store(wanted.after_failure == After::Stop, Ordering::Relaxed);
     }
 }
 
 fn read(arguments: &[String]) -> Option<Wanted> {
     let threads = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
     let mut wanted =
-        Wanted { seed: 1, runs: 1000, threads, bug: Bug::None, tells: false, keeps_going: false };
+        Wanted { seed: 1, runs: 1000, threads, bug: Bug::None, tells: false, after_failure: After::Stop };
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -108,7 +115,7 @@ fn read(arguments: &[String]) -> Option<Wanted> {
             "--threads" => wanted.threads = words.next()?.parse().ok().filter(|&count| count > 0)?,
             "--bug" => wanted.bug = words.next()?.parse().ok()?,
             "--tell" => wanted.tells = true,
-            "--keep-going" => wanted.keeps_going = true,
+            "--keep-going" => wanted.after_failure = After::GoOn,
             _ => return None,
         }
     }

@@ -31,9 +31,14 @@ const fn at(network: u8, host: u8, port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, network, 0, host)), port)
 }
 
-/// A client's address: a stranger's, or the machine's.
-pub(crate) fn client(number: u8, is_machine: bool) -> SocketAddr {
-    at(if is_machine { 2 } else { 1 }, number, 50_000)
+/// The address of a client that is a stranger.
+pub(crate) fn stranger(number: u8) -> SocketAddr {
+    at(1, number, 50_000)
+}
+
+/// The same of a machine that we know.
+pub(crate) fn machine(number: u8) -> SocketAddr {
+    at(2, number, 50_000)
 }
 
 /// A host that takes mail.

@@ -88,7 +88,7 @@ impl Queue {
     /// What the outcomes become.
     fn bent(&self, id: SpoolId, mut outcomes: Vec<Settled>) -> Vec<Settled> {
         match self.bug {
-            Bug::ForgottenOutcome if id.number() % 4 == 0 => Vec::new(),
+            Bug::ForgottenOutcome if id.number().is_multiple_of(4) => Vec::new(),
             Bug::GivenUp => {
                 for settled in &mut outcomes {
                     settled.outcome = gatepost_spool::Outcome::Delivered;

@@ -14,8 +14,8 @@ pub(super) struct Session<'a> {
     stage: &'a Stage,
     wire: Wire,
     chance: Chance,
-    pipelining: bool,
-    chunking: bool,
+    /// The lines of its reply to EHLO.
+    offers: Vec<String>,
 }
 
 /// How content goes over.
@@ -33,7 +33,7 @@ struct Progress {
 
 impl<'a> Session<'a> {
     pub(super) const fn new(stage: &'a Stage, wire: Wire, chance: Chance) -> Self {
-        Self { stage, wire, chance, pipelining: false, chunking: false }
+        Self { stage, wire, chance, offers: Vec::new() }
     }
 
     /// Hands messages in, one behind the other; gives how many were begun.
@@ -46,8 +46,9 @@ impl<'a> Session<'a> {
                 return index;
             }
             let mut progress = Progress { taken: Vec::new(), answer: Answer::Unsent };
-            let way = if self.chunking && self.chance.percent(25) { Way::Chunks } else { Way::Data };
-            let result = if self.pipelining && self.chance.percent(60) {
+            let way =
+                if self.offers("CHUNKING") && self.chance.percent(25) { Way::Chunks } else { Way::Data };
+            let result = if self.offers("PIPELINING") && self.chance.percent(60) {
                 self.at_once(letter, way, &mut progress).await
             } else {
                 self.step_by_step(letter, way, &mut progress).await
@@ -76,9 +77,12 @@ impl<'a> Session<'a> {
         }
         self.wire.say(b"EHLO client.example\r\n").await?;
         let (code, lines) = self.wire.lines().await?;
-        let lists = |word: &str| lines.iter().any(|line| line.eq_ignore_ascii_case(word));
-        (self.pipelining, self.chunking) = (lists("PIPELINING"), lists("CHUNKING"));
+        self.offers = lines;
         if code == 250 { Ok(()) } else { Err(Lost) }
+    }
+
+    fn offers(&self, word: &str) -> bool {
+        self.offers.iter().any(|line| line.eq_ignore_ascii_case(word))
     }
 
     /// Asks for what a stranger must not get.

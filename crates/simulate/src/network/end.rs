@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::link::{Link, ROOM};
+use super::link::{Link, ROOM, Shape};
 use super::{Network, lock};
 use crate::life::Life;
 
@@ -59,9 +59,9 @@ impl End {
         let way = link.out(self.side);
         let place = way.sent;
         // What was written into a torn way will never be read.
-        if way.read < place && !way.torn && !silent {
+        if way.read < place && !way.is_torn() && !silent {
             way.marks.push_back((place, mark.clone()));
-        } else if !way.torn && !silent {
+        } else if !way.is_torn() && !silent {
             let _ = mark.0.set(self.network.trace().elapsed());
         }
         mark
@@ -76,8 +76,8 @@ impl End {
     }
 
     /// How many octets one call moves: most often all, sometimes few.
-    fn portion(&self, most: usize, odd: bool) -> usize {
-        if !odd || self.network.draw(3) == 0 {
+    fn portion(&self, most: usize, shape: Shape) -> usize {
+        if !shape.odd || self.network.draw(3) == 0 {
             return most;
         }
         let few = usize::try_from(1 + self.network.draw(24)).unwrap_or(1);
@@ -88,11 +88,11 @@ impl End {
     fn take(&self, most: usize) -> Option<io::Result<Vec<u8>>> {
         let now = Instant::now();
         let mut link = lock(&self.link);
-        let (number, odd) = (link.shape.number, link.shape.odd);
+        let shape = link.shape;
         let way = link.toward(self.side);
         if way.pieces.front().is_some_and(|(at, _)| *at <= now) {
-            let octets = way.take(self.portion(most, odd), now)?;
-            let about = number * 2 + self.side as u64;
+            let octets = way.take(self.portion(most, shape), now)?;
+            let about = shape.number * 2 + self.side as u64;
             self.network.trace().octets(about, &octets);
             let read = way.read;
             while let Some((_, mark)) = way.marks.pop_front_if(|(place, _)| *place <= read) {
@@ -119,8 +119,8 @@ impl End {
         if room == 0 {
             return None;
         }
-        let mut count = self.portion(octets.len().min(room), shape.odd);
-        if silent || way.torn {
+        let mut count = self.portion(octets.len().min(room), shape);
+        if silent || way.is_torn() {
             way.held += count;
             return Some(Ok(count));
         }

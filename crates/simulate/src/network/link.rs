@@ -52,6 +52,14 @@ pub(super) struct Link {
     pub(super) lives: [Option<u64>; 2],
 }
 
+/// Where what is written from now on arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Far {
+    #[default]
+    Reader,
+    Nowhere,
+}
+
 /// One direction.
 #[derive(Debug, Default)]
 pub(super) struct Way {
@@ -67,8 +75,7 @@ pub(super) struct Way {
     pub(super) reset: Option<Instant>,
     /// Whether the reader is gone.
     pub(super) deaf: bool,
-    /// What is written from now on arrives nowhere.
-    pub(super) torn: bool,
+    far: Far,
     pub(super) cut: Option<Cut>,
     pub(super) marks: VecDeque<(u64, Mark)>,
     pub(super) reader: Option<Waker>,
@@ -117,7 +124,7 @@ impl Link {
         for way in &mut self.ways {
             let at = way.last.map_or(least, |last| last.max(least));
             way.reset = Some(way.reset.map_or(at, |before| before.min(at)));
-            way.torn = true;
+            way.far = Far::Nowhere;
             way.wake();
         }
     }
@@ -159,6 +166,11 @@ impl Link {
 }
 
 impl Way {
+    /// Whether what is written arrives nowhere.
+    pub(super) fn is_torn(&self) -> bool {
+        self.far == Far::Nowhere
+    }
+
     pub(super) fn wake(&mut self) {
         for waker in [self.reader.take(), self.writer.take()].into_iter().flatten() {
             waker.wake();
