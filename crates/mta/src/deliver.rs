@@ -83,7 +83,7 @@ pub(crate) async fn run<S: Spool, D: Directory>(office: Arc<Office<S, D>>) {
     });
     let employer = depot.clone();
     office.deliveries.spawn(office.life.clone(), async move { employer.fill_vacancies().await });
-    let mut life = office.life.clone();
+    let life = office.life.clone();
     let mut round = Round::begin(office.now());
     loop {
         tokio::select! {
@@ -97,7 +97,7 @@ pub(crate) async fn run<S: Spool, D: Directory>(office: Arc<Office<S, D>>) {
 impl<S: Spool, D: Directory> Depot<S, D> {
     /// Employs workers that had to wait until there were fewer.
     async fn fill_vacancies(self: Arc<Self>) {
-        let mut life = self.office.life.clone();
+        let life = self.office.life.clone();
         loop {
             tokio::select! {
                 biased;
@@ -118,7 +118,7 @@ impl<S: Spool, D: Directory> Depot<S, D> {
     /// One worker's life: job after job, over one line while that holds. A drain lets it end the job it has, no
     /// more; the rest is in the spool.
     async fn work(self: Arc<Self>, mut place: Place) {
-        let mut life = self.office.life.clone();
+        let life = self.office.life.clone();
         let mut draining = pin!(life.reached(Phase::Draining));
         let mut line: Option<Line> = None;
         loop {

@@ -1,9 +1,10 @@
 //! Tasks with an owner, and how they end. Nothing else in this crate spawns.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 /// How far the server's life has gone.
@@ -20,32 +21,51 @@ pub enum Phase {
 /// Tells tasks how far the server's life has gone. Cheap to copy.
 #[derive(Debug, Clone)]
 pub struct Life {
-    phase: watch::Receiver<Phase>,
+    course: Arc<Course>,
 }
 
-/// The end that moves the phase on.
+/// The end that moves the phase on. Dropping it stops everything: nobody is left to say so.
 #[derive(Debug)]
 pub struct Reins {
-    phase: watch::Sender<Phase>,
+    course: Arc<Course>,
+}
+
+/// The phase, and who waits for it: woken in the order in which they came, so that a simulation is repeatable.
+#[derive(Debug, Default)]
+struct Course {
+    phase: AtomicU8,
+    moved: Notify,
+}
+
+impl Course {
+    fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Acquire) {
+            0 => Phase::Running,
+            1 => Phase::Draining,
+            _later => Phase::Stopped,
+        }
+    }
 }
 
 impl Reins {
     /// A life that has just begun.
     #[must_use]
     pub fn begin() -> (Self, Life) {
-        let (sender, receiver) = watch::channel(Phase::Running);
-        (Self { phase: sender }, Life { phase: receiver })
+        let course = Arc::<Course>::default();
+        (Self { course: course.clone() }, Life { course })
     }
 
     /// Moves on; a phase never comes back.
     pub fn advance(&self, next: Phase) {
-        self.phase.send_if_modified(|phase| {
-            let later = next > *phase;
-            if later {
-                *phase = next;
-            }
-            later
-        });
+        if self.course.phase.fetch_max(next as u8, Ordering::AcqRel) < next as u8 {
+            self.course.moved.notify_waiters();
+        }
+    }
+}
+
+impl Drop for Reins {
+    fn drop(&mut self) {
+        self.advance(Phase::Stopped);
     }
 }
 
@@ -53,13 +73,19 @@ impl Life {
     /// The phase now.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        *self.phase.borrow()
+        self.course.phase()
     }
 
     /// Waits until this phase, or a later one, has come. Cancel-safe.
-    pub async fn reached(&mut self, phase: Phase) {
-        // An error means that the reins are gone: nobody is left to wait for.
-        let _ = self.phase.wait_for(|now| *now >= phase).await;
+    pub async fn reached(&self, phase: Phase) {
+        loop {
+            // Made before the look, so that a move in between is not missed.
+            let moved = self.course.moved.notified();
+            if self.phase() >= phase {
+                return;
+            }
+            moved.await;
+        }
     }
 }
 
@@ -86,7 +112,7 @@ impl Default for Tasks {
 
 impl Tasks {
     /// Starts a task that belongs to this set and is broken off when `life` is stopped.
-    pub fn spawn(&self, mut life: Life, task: impl Future<Output = ()> + Send + 'static) {
+    pub fn spawn(&self, life: Life, task: impl Future<Output = ()> + Send + 'static) {
         self.alive.send_modify(|count| *count += 1);
         let alive = Alive(self.alive.clone());
         // In a box of its own: what an async block takes in and then waits for would have room in it twice.

@@ -191,6 +191,9 @@ impl Lives {
     async fn all_done(&self, queue: &Queue) {
         loop {
             sleep(LOOK).await;
+            if queue.is_spent() {
+                return self.stage.books().wrong(None, "the same is tried again and again".to_owned());
+            }
             if !self.stage.is_calm() || self.stage.books().busy_clients > 0 {
                 continue;
             }

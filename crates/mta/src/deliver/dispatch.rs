@@ -225,7 +225,7 @@ impl<S: Spool, D: Directory> Depot<S, D> {
     fn ask(self: &Arc<Self>, question: Option<Question>) {
         let Some(first) = question else { return };
         let depot = self.clone();
-        let mut life = self.office.life.clone();
+        let life = self.office.life.clone();
         self.office.deliveries.spawn(self.office.life.clone(), async move {
             let mut question = Some(first);
             while let Some(asked) = question {

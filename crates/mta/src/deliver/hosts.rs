@@ -70,7 +70,7 @@ impl<'a> Hosts<'a> {
 
     /// A line to the next host that can be reached.
     pub(super) async fn next(&mut self) -> Next {
-        let mut life = self.life.clone();
+        let life = self.life.clone();
         tokio::select! {
             biased;
             () = life.reached(Phase::Draining) => Next::Draining,

@@ -28,7 +28,7 @@ const PARTINGS: usize = 64;
 
 /// Accepts until the life of the office begins to drain; the socket is closed then.
 pub(crate) async fn run<S: Spool, D: Directory>(office: Arc<Office<S, D>>, bound: Bound) {
-    let mut life = office.life.clone();
+    let life = office.life.clone();
     let listening = What::Listening { listener: bound.settings.name.clone(), address: bound.address };
     office.events.emit(None, None, listening);
     // Sessions must not share the socket: it would stay open, and take connections for nobody, until the last of

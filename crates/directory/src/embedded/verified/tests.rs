@@ -91,10 +91,11 @@ async fn it_ends_by_itself_and_can_be_switched_off() {
         tokio::task::yield_now().await;
     }
     assert_eq!(fixture.counted(ADA, "pencil").await, (RIGHT, 2));
-    let mut entries = fixture.server.verified.entries();
-    entries.sweep(entry.until + VERIFIED_SWEPT_EVERY + HOUR);
-    assert!(entries.by_account.is_empty());
-    drop(entries);
+    {
+        let mut entries = fixture.server.verified.entries();
+        entries.sweep(entry.until + VERIFIED_SWEPT_EVERY + HOUR);
+        assert!(entries.by_account.is_empty());
+    }
 
     fixture.server.keep_verified(HOUR);
     fixture.check(ADA, "pencil").await;
