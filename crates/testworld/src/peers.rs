@@ -122,10 +122,13 @@ fn program(path: &Path) -> io::Result<Command> {
 /// Waits until something listens there.
 async fn await_listener(address: SocketAddr, log: &Path) -> io::Result<()> {
     let answers = || Ok(std::net::TcpStream::connect_timeout(&address, LONGEST_FAREWELL).ok().map(|_| ()));
-    until(&format!("a listener on {address}"), PATIENCE, answers).await.map_err(|cause| {
-        let told = std::fs::read_to_string(log).unwrap_or_default();
-        io::Error::new(cause.kind(), format!("{cause}\n{told}"))
-    })
+    until(&format!("a listener on {address}"), PATIENCE, answers).await.map_err(|cause| with_log(&cause, log))
+}
+
+/// The error, and what the server has said itself.
+fn with_log(cause: &io::Error, log: &Path) -> io::Error {
+    let told = std::fs::read_to_string(log).unwrap_or_default();
+    io::Error::new(cause.kind(), format!("{cause}\n{told}"))
 }
 
 /// A server in the foreground; dropping it asks it to end, and then sees to it.
@@ -139,16 +142,29 @@ impl Foreground {
 }
 
 impl Foreground {
-    /// Kills the server and those that it has started, who might outlive it for as long as somebody is connected to them.
+    /// Kills the server and those that it has started, who might outlive it for as long as somebody is connected to
+    /// them, and keep its addresses.
     fn kill_with_children(mut self) {
-        let children = children(self.0.id());
-        // The parent first: it would start others in their place.
-        let _ = self.0.kill();
-        for child in children {
-            let _ = Command::new("kill").args(["-KILL", &child.to_string()]).stderr(Stdio::null()).status();
+        let parent = self.0.id();
+        // One that stands still starts no others in their place.
+        signal("-STOP", parent);
+        let children = children(parent);
+        for child in &children {
+            signal("-KILL", *child);
         }
+        let _ = self.0.kill();
         let _ = self.0.wait();
+        let end = Instant::now() + LONGEST_FAREWELL;
+        while children.iter().any(|child| is_alive(*child)) && Instant::now() < end {
+            std::thread::sleep(LOOK_EVERY);
+        }
     }
+}
+
+/// Whether this process has not ended; one that nobody has waited for has.
+fn is_alive(process: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    status.lines().any(|line| line.starts_with("State:") && !line.contains('Z') && !line.contains('X'))
 }
 
 /// The processes whose parent this one is.
@@ -185,7 +201,11 @@ impl Drop for Foreground {
 
 /// Asks one process to end. There is no safe call for that in the standard library.
 fn terminate(process: u32) {
-    let _ = Command::new("kill").args(["-TERM", &process.to_string()]).stderr(Stdio::null()).status();
+    signal("-TERM", process);
+}
+
+fn signal(name: &str, process: u32) {
+    let _ = Command::new("kill").args([name, &process.to_string()]).stderr(Stdio::null()).status();
 }
 
 /// Asks a process that is no child of ours to end, and waits until it has.

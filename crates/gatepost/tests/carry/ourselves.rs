@@ -100,7 +100,7 @@ async fn what_nobody_else_has_works_between_two_of_us() -> io::Result<()> {
         host.await_mail(&domain("right", mechanism), "bob", 1);
     }
     let mut logins: Vec<String> = host
-        .events("logged-in")
+        .await_events("logged-in", all.len())
         .iter()
         .map(|event| event["mechanism"].as_str().unwrap_or_default().to_owned())
         .collect();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::{Foreground, NOBODY, await_listener, open_folder, owned_folder, program};
+use super::{Foreground, NOBODY, await_listener, open_folder, owned_folder, program, with_log};
 use crate::issuer::Issuer;
 use crate::loopback::Neighbourhood;
 use crate::maildir::Maildir;
@@ -108,10 +108,12 @@ impl Dovecot {
         let configuration = self.folder.path().join("dovecot.conf");
         let mut command = program(Path::new(PROGRAM))?;
         self.server = Some(Foreground::start(command.arg("-F").arg("-c").arg(&configuration))?);
-        await_listener(self.address, &self.folder.path().join("dovecot.log")).await?;
+        let log = self.folder.path().join("dovecot.log");
+        await_listener(self.address, &log).await?;
         for socket in [self.socket(), self.authority(), self.userdb()] {
             let answers = || Ok(UnixStream::connect(&socket).ok().map(drop));
-            until(&format!("a listener at {}", socket.display()), PATIENCE, answers).await?;
+            let listens = until(&format!("a listener at {}", socket.display()), PATIENCE, answers).await;
+            listens.map_err(|cause| with_log(&cause, &log))?;
         }
         Ok(())
     }
