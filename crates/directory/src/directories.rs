@@ -102,6 +102,11 @@ impl Directories {
         self.places.store(Arc::new(places));
     }
 
+    /// Whether what this one says of an account has in it what is remembered.
+    fn is_memory(&self, place: &Place) -> bool {
+        matches!(&place.engine, Engine::Embedded(accounts) if Arc::ptr_eq(accounts, &self.memory))
+    }
+
     /// The embedded store that remembers logins.
     #[must_use]
     pub fn memory(&self) -> &Arc<Embedded> {
@@ -254,11 +259,15 @@ impl Directory for Directories {
 
     async fn account(&self, user: &str) -> Result<Option<Account>, DirectoryError> {
         let places = self.places.load_full();
-        let mut found = first!(for_user(&places, user), source => Source::account(source.as_ref(), user));
-        if let Some(account) = &mut found {
-            self.memory.remember(account)?;
+        for place in for_user(&places, user) {
+            if let Known::Here(mut account) = ask!(place, source => Source::account(source.as_ref(), user))? {
+                if !self.is_memory(place) {
+                    self.memory.remember(&mut account)?;
+                }
+                return Ok(Some(account));
+            }
         }
-        Ok(found)
+        Ok(None)
     }
 
     async fn owns(&self, account: &str, mailbox: &Mailbox) -> Result<bool, DirectoryError> {

@@ -10,6 +10,7 @@ pub(super) const USAGE: &str = "usage: cargo xtask bench [FLAGS]
   --rounds N       rounds, each with all relays (3)
   --messages N     4 KiB messages of a round of W1 and W2 (20000)
   --sessions N     sessions at once in W1 and W2 (32)
+  --logins N       connections of a round of W3 for each mechanism, a message each (2000)
   --idle N         sessions held in W5 (10000; Postfix as many as --postfix-idle)
   --postfix-idle N sessions held at Postfix, a process each (500)
   --deferred N     messages that wait in W6 (100000)
@@ -121,6 +122,7 @@ fn set(settings: &mut Settings, flag: &str, number: u32) -> Result<(), String> {
         "--rounds" => settings.rounds = number.into(),
         "--messages" => settings.messages = number.into(),
         "--sessions" => settings.sessions = number.into(),
+        "--logins" => settings.logins = number.into(),
         "--idle" => settings.idle = number,
         "--postfix-idle" => settings.postfix_idle = number,
         "--deferred" => settings.deferred = number.into(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use gatepost_mail::{Mailbox, Timestamp};
 use gatepost_sasl::{Mechanism, Secret};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::credentials::Credential;
@@ -19,10 +20,13 @@ use crate::{Account, AccountState, SendsAs, StoreFault};
 
 const DATABASE: &str = "accounts.sqlite";
 
-/// Three connections: look-ups never wait for a change of this process, and what is remembered of logins costs none of
-/// the waiting for the disk that a change costs.
+/// Connections for look-ups, so that these seldom wait for each other. A few hundred KiB each.
+const READERS: usize = 2;
+
+/// Connections of their own for look-ups, which never wait for a change of this process, and for what is remembered of logins,
+/// which costs none of the waiting for the disk that a change costs.
 pub(super) struct Store {
-    reading: Mutex<Connection>,
+    readers: [Mutex<Connection>; READERS],
     writing: Mutex<Connection>,
     noting: Mutex<Connection>,
 }
@@ -40,17 +44,19 @@ impl Store {
         // What is deleted is overwritten, not left lying in free pages.
         writing.pragma_update(None, "secure_delete", true)?;
         schema::migrate(&mut writing, &path)?;
-        let reading = connect(&path, DATABASE_WAIT_READING)?;
-        reading.pragma_update(None, "query_only", true)?;
+        let readers = [reader(&path)?, reader(&path)?];
         let noting = connect(&path, DATABASE_WAIT_READING)?;
         // A commit is not waited for. A crash of ours loses nothing; one of the machine, what was written since the last change
         // of an account or the last checkpoint: last uses and networks.
         noting.pragma_update(None, "synchronous", "NORMAL")?;
-        Ok(Self { reading: Mutex::new(reading), writing: Mutex::new(writing), noting: Mutex::new(noting) })
+        Ok(Self { readers, writing: Mutex::new(writing), noting: Mutex::new(noting) })
     }
 
+    /// A connection for look-ups: one that nobody uses, or else the first one, once it is given back.
     pub(super) fn reading(&self) -> MutexGuard<'_, Connection> {
-        lock(&self.reading)
+        let [first, ..] = &self.readers;
+        let free = self.readers.iter().find_map(|reader| reader.try_lock().ok());
+        free.unwrap_or_else(|| lock(first))
     }
 
     pub(super) fn noting(&self) -> MutexGuard<'_, Connection> {
@@ -67,7 +73,7 @@ impl Store {
         if let Some(label) = &login.device {
             return devices::credential(&self.reading(), (&login.account, label), kind, now);
         }
-        let reading = lock(&self.reading);
+        let reading = self.reading();
         let mut query = reading.prepare_cached(
             "SELECT value FROM credential JOIN account ON account.id = credential.account
              WHERE account.name = ?1 AND account.state = 'active' AND credential.kind = ?2",
@@ -78,7 +84,7 @@ impl Store {
 
     /// All credentials of an active account; empty as well for one that is suspended or unknown.
     pub(super) fn credentials(&self, name: &str) -> Result<Vec<Credential>, StoreFault> {
-        let reading = lock(&self.reading);
+        let reading = self.reading();
         let mut query = reading.prepare_cached(
             "SELECT kind, value FROM credential JOIN account ON account.id = credential.account
              WHERE account.name = ?1 AND account.state = 'active'",
@@ -98,14 +104,14 @@ impl Store {
     }
 
     pub(super) fn exists(&self, name: &str) -> Result<bool, StoreFault> {
-        let reading = lock(&self.reading);
+        let reading = self.reading();
         let mut query = reading.prepare_cached("SELECT 1 FROM account WHERE name = ?1")?;
         Ok(query.exists([name])?)
     }
 
     /// Whether an active account has this address or was given it, or the pattern of its domain.
     pub(super) fn owns(&self, name: &str, address: &str, domain: Option<&str>) -> Result<bool, StoreFault> {
-        let reading = lock(&self.reading);
+        let reading = self.reading();
         let mut query = reading.prepare_cached(
             "SELECT 1 FROM account WHERE name = ?1 AND state = 'active' AND (name = ?2 OR EXISTS (
                 SELECT 1 FROM sends_as WHERE account = account.id AND pattern IN (?2, ?3)))",
@@ -114,7 +120,7 @@ impl Store {
     }
 
     pub(super) fn account(&self, login: &Login, now: Timestamp) -> Result<Option<Account>, StoreFault> {
-        let mut reading = lock(&self.reading);
+        let mut reading = self.reading();
         // One moment for all tables.
         let moment = reading.transaction()?;
         let Some((id, account)) = account(&moment, &login.account)? else { return Ok(None) };
@@ -237,12 +243,20 @@ impl Change<'_> {
     }
 }
 
+fn reader(path: &Path) -> Result<Mutex<Connection>, StoreFault> {
+    let reader = connect(path, DATABASE_WAIT_READING)?;
+    reader.pragma_update(None, "query_only", true)?;
+    Ok(Mutex::new(reader))
+}
+
 fn connect(path: &Path, wait: Duration) -> Result<Connection, StoreFault> {
     // The file is there: SQLite must not make one with a mode of its own.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(wait)?;
     connection.pragma_update(None, "trusted_schema", false)?;
+    // Else a cached statement is planned anew whenever another value is bound: half of what a look-up costs.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
 }
 
