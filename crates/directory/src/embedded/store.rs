@@ -246,6 +246,8 @@ impl Change<'_> {
 fn reader(path: &Path) -> Result<Mutex<Connection>, StoreFault> {
     let reader = connect(path, DATABASE_WAIT_READING)?;
     reader.pragma_update(None, "query_only", true)?;
+    // Opens its files now, not when somebody is in need of it.
+    reader.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     Ok(Mutex::new(reader))
 }
 
