@@ -36,9 +36,12 @@ impl Mariadb {
         let folder = open_folder()?;
         let data = folder_for(folder.path(), "data", OWNER)?;
         folder_for(folder.path(), "socket", OWNER)?;
+        let scratch = folder_for(folder.path(), "scratch", OWNER)?;
         let mut install = program(Path::new(INSTALL))?;
         install.args(["--no-defaults", "--skip-test-db", "--skip-name-resolve"]);
         install.arg("--auth-root-authentication-method=normal").arg(format!("--datadir={}", data.display()));
+        // One that begins removes the temporary tables that it finds, others' too.
+        install.env("TMPDIR", &scratch);
         finish(as_user(&mut install, OWNER)?, "")?;
         let address = Neighbourhood::new().free_port(1)?;
         let mut tls = Vec::new();
@@ -70,6 +73,7 @@ impl Mariadb {
         // What is committed is written, though the disk is not waited for: a kill loses none of it.
         command.args(["--no-defaults", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=2"]);
         command.args([format!("--datadir={at}/data"), format!("--socket={at}/socket/mariadb")]);
+        command.arg(format!("--tmpdir={at}/scratch"));
         command.args([format!("--bind-address={}", self.address.ip())]);
         command.args([format!("--port={}", self.address.port())]).args(&self.tls);
         command.arg(format!("--pid-file={at}/socket/pid"));
