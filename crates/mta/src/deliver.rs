@@ -122,7 +122,7 @@ impl<S: Spool, D: Directory> Depot<S, D> {
         let mut draining = pin!(life.reached(Phase::Draining));
         let mut line: Option<Line> = None;
         loop {
-            let linger = if line.is_some() { Linger::ALittle } else { Linger::No };
+            let linger = line.as_mut().map_or(Linger::No, Linger::ALittle);
             let job = tokio::select! {
                 biased;
                 () = &mut draining => None,

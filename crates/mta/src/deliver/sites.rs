@@ -17,6 +17,7 @@ use super::MOST_LENT;
 use super::connect::{Lasting, NoLine};
 use super::fair::{Turns, Whose};
 use super::job::Job;
+use super::line::Line;
 use super::pace::{Pace, UNPROVEN};
 use super::room::{Aside, forget_ended};
 use super::rouse::{Calls, Rouse};
@@ -270,12 +271,37 @@ impl Inside {
 }
 
 /// How long a worker waits for another job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Linger {
+pub(super) enum Linger<'a> {
     /// Not at all: it has nothing that is worth keeping.
     No,
     /// A little: it has an open line.
-    ALittle,
+    ALittle(&'a mut Line),
+}
+
+impl Linger<'_> {
+    fn until(&self) -> Instant {
+        match self {
+            Self::No => Instant::now(),
+            Self::ALittle(_) => Instant::now() + LINGER,
+        }
+    }
+
+    /// Whether a site has too many workers like this one. Those with a line do not give way to those that still seek
+    /// one: where the site lets in no more than it has, these find none.
+    fn is_too_many(&self, queue: &Queue) -> bool {
+        let rivals = match self {
+            Self::No => queue.workers,
+            Self::ALittle(_) => queue.open_lines(),
+        };
+        rivals > queue.pace.most(UNPROVEN)
+    }
+
+    /// The worker ends, and no job must be left to its line.
+    fn end(self) {
+        if let Self::ALittle(line) = self {
+            line.presence = None;
+        }
+    }
 }
 
 impl Place {
@@ -289,17 +315,15 @@ impl Place {
     }
 
     /// The next job. `None` ends the worker: it is counted out already.
-    pub(super) async fn next(&mut self, linger: Linger) -> Option<Job> {
-        let until = match linger {
-            Linger::No => Instant::now(),
-            Linger::ALittle => Instant::now() + LINGER,
-        };
+    pub(super) async fn next(&mut self, linger: Linger<'_>) -> Option<Job> {
+        let until = linger.until();
         loop {
             let bell = {
                 let sites = self.sites.clone();
                 let mut inside = sites.lock();
                 let queue = inside.sites.get_mut(&self.site)?;
-                if queue.workers > queue.pace.most(UNPROVEN) {
+                if linger.is_too_many(queue) {
+                    linger.end();
                     self.count_out(&mut inside);
                     return None;
                 }
@@ -308,6 +332,7 @@ impl Place {
                     return Some(job);
                 }
                 if Instant::now() >= until {
+                    linger.end();
                     self.count_out(&mut inside);
                     return None;
                 }

@@ -156,6 +156,24 @@ async fn a_host_that_takes_fewer_connections_than_we_open_gets_all_mail_over_tho
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn open_lines_do_not_give_way_to_workers_that_still_seek_one() {
+    // One refusal means fewer workers while many others wait for a greeting.
+    let script = Script::polite()
+        .reply("CONNECT", "220 exchanger.example")
+        .times(3)
+        .reply("CONNECT", "421 4.7.0 too many connections")
+        .once()
+        .stall("CONNECT");
+    let world = world(script).await;
+    let instance = Instance::facing(&world);
+    for _ in 0..60 {
+        instance.hand_in(&mail(&["bob@there.example"])).await;
+    }
+    // At most ten workers: three with a line, one refused, the others with a message each that waits.
+    world.exchanger(MX).unwrap().await_messages(54).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lines_are_closed_politely_when_there_is_no_more_to_do() {
     let world = world(Script::polite()).await;
     let instance = Instance::facing(&world);
