@@ -1,5 +1,6 @@
 //! The outside: DNS, TLS, connections.
 
+mod cork;
 mod names;
 pub mod resolve;
 mod shown;

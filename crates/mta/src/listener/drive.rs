@@ -62,6 +62,13 @@ enum Ending {
     Told,
 }
 
+/// Whether what was written is on its way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Said {
+    InPart,
+    All,
+}
+
 /// Drives a session until it ends or wants TLS.
 pub(super) async fn drive<S: Spool, D: Directory>(
     session: &mut ServerSession<Receipt>,
@@ -83,12 +90,19 @@ async fn run<S: Spool, D: Directory>(
 ) -> io::Result<Ended> {
     let mut hung_up = false;
     let mut ending = Ending::Untold;
+    let mut said = Said::All;
     loop {
-        match session.step() {
+        let step = session.step();
+        let more = matches!(step, Step::Write(_)) || (matches!(step, Step::Close) && !hung_up);
+        if said == Said::InPart && !more {
+            stream.flush().await?;
+            desk.written();
+            said = Said::All;
+        }
+        match step {
             Step::Write(reply) => {
                 stream.write_all(reply).await?;
-                stream.flush().await?;
-                desk.written();
+                said = Said::InPart;
             }
             Step::Content(piece) => desk.content(piece).await,
             Step::Ask(question) => {
@@ -100,6 +114,7 @@ async fn run<S: Spool, D: Directory>(
             Step::Upgrade => return Ok(Ended::Upgrade),
             Step::Close if hung_up => return Ok(Ended::Closed(Close::HangUp)),
             Step::Close => {
+                // The last reply and the end of the channel are one piece under TLS.
                 stream.shutdown().await?;
                 return Ok(Ended::Closed(Close::Ours));
             }

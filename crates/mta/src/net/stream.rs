@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::{client, server};
 
+use super::cork::Corked;
 use crate::outside::Channel;
 
 /// A channel in either direction, in the clear or under TLS.
@@ -19,9 +20,9 @@ pub enum Stream {
     /// A unix socket.
     Unix(UnixStream),
     /// TLS, and we are the server.
-    Server(Box<server::TlsStream<TcpStream>>),
+    Server(Box<server::TlsStream<Corked>>),
     /// TLS, and we are the client.
-    Client(Box<client::TlsStream<TcpStream>>),
+    Client(Box<client::TlsStream<Corked>>),
     /// A connection of a world that was handed in, in the clear.
     Given(Box<dyn Channel>),
 }
@@ -32,8 +33,8 @@ impl Stream {
     pub fn local_port(&self) -> u16 {
         match self {
             Self::Tcp(stream) => stream.local_addr().map_or(0, |address| address.port()),
-            Self::Server(stream) => stream.get_ref().0.local_addr().map_or(0, |address| address.port()),
-            Self::Client(stream) => stream.get_ref().0.local_addr().map_or(0, |address| address.port()),
+            Self::Server(stream) => stream.get_ref().0.tcp().local_addr().map_or(0, |address| address.port()),
+            Self::Client(stream) => stream.get_ref().0.tcp().local_addr().map_or(0, |address| address.port()),
             Self::Unix(_) | Self::Given(_) => 0,
         }
     }

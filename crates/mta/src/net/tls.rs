@@ -1,5 +1,6 @@
 //! TLS on both sides, and what SASL binds to (RFC 5929, RFC 9266).
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +18,12 @@ use rustls::{
     ClientConfig, ClientConnection, CommonState, HandshakeKind, ProtocolVersion, RootCertStore, ServerConfig,
     ServerConnection, SignatureScheme, SupportedCipherSuite,
 };
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
+use super::cork::Corked;
 use super::names::names;
 use super::shown::{Authorities, Holder};
 use super::stream::Stream;
@@ -64,7 +67,7 @@ pub enum TlsError {
     Settings(#[from] rustls::Error),
     /// The handshake failed or took too long.
     #[error("TLS handshake: {0}")]
-    Handshake(std::io::Error),
+    Handshake(io::Error),
     /// The peer's name is none that a certificate could have.
     #[error("{0} is no name that a certificate can have")]
     Name(String),
@@ -150,9 +153,19 @@ impl Acceptor {
             CertificateRequest::Asked => &self.asking,
             CertificateRequest::NotAsked => &self.plain,
         };
-        let stream = timeout(HANDSHAKE, acceptor.accept(stream)).await;
-        let stream = stream.unwrap_or_else(|_elapsed| Err(std::io::ErrorKind::TimedOut.into()));
-        let stream = stream.map_err(TlsError::Handshake)?;
+        let stream = in_time(async {
+            let mut stream = acceptor.accept(Corked::new(stream)).await?;
+            let (cork, connection) = stream.get_mut();
+            // A ticket of TLS 1.3 can wait for our next words; before TLS 1.3 it is the client that waits.
+            if is_newest(connection) {
+                cork.trail()
+            } else {
+                cork.open()
+            }
+            stream.flush().await?;
+            Ok(stream)
+        });
+        let stream = stream.await?;
         let connection = stream.get_ref().1;
         let mut facts = server_facts(connection, Some(&self.certificate));
         facts.client_certificate = self.authorities.read(connection.peer_certificates());
@@ -257,12 +270,17 @@ impl Connector {
             Check::Anyone => &self.anyone,
             Check::Verified => &self.verified,
         };
-        let stream = timeout(HANDSHAKE, connector.connect(server_name, stream)).await;
-        let stream = stream.unwrap_or_else(|_elapsed| Err(std::io::ErrorKind::TimedOut.into()));
-        let stream = stream.map_err(TlsError::Handshake)?;
+        let mut stream = in_time(connector.connect(server_name, Corked::new(stream))).await?;
+        // Our last message goes with our first words, or when we wait for those of the server.
+        stream.get_mut().0.open();
         let facts = client_facts(stream.get_ref().1);
         Ok((Stream::Client(Box::new(stream)), facts))
     }
+}
+
+async fn in_time<T>(handshake: impl Future<Output = io::Result<T>>) -> Result<T, TlsError> {
+    let done = timeout(HANDSHAKE, handshake).await;
+    done.unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into())).map_err(TlsError::Handshake)
 }
 
 /// Whoever asks for a certificate gets none.
@@ -316,7 +334,7 @@ fn facts(
     exported: Option<[u8; EXPORTER_OCTETS]>,
     shown: Option<&CertificateDer<'_>>,
 ) -> TlsFacts {
-    let newest = connection.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+    let newest = is_newest(connection);
     let mut bindings = Vec::new();
     // On TLS 1.2 the exporter is only unique with extended master secrets (RFC 9266 section 4.2).
     let bind = |kind| move |octets: Vec<u8>| ChannelBinding::new(kind, octets);
@@ -332,6 +350,10 @@ fn facts(
         bindings,
         client_certificate: None,
     }
+}
+
+fn is_newest(connection: &CommonState) -> bool {
+    connection.protocol_version() == Some(ProtocolVersion::TLSv1_3)
 }
 
 /// The certificate's hash by its own signature's hash function, SHA-256 for MD5 and SHA-1 (RFC 5929 section
