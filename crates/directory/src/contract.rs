@@ -304,7 +304,10 @@ async fn networks<D: Directory>(directory: &D) {
         let last = account.last_use().unwrap();
         assert_eq!((last.at, last.network, last.mechanism), (now, home, Mechanism::ScramSha256));
         assert_eq!(account.bound_since(), None);
+        assert!(!note.adds_to(&account));
+        assert!(LoginNote { network: away, ..note.clone() }.adds_to(&account));
         let bound = LoginNote { mechanism: Mechanism::ScramSha256Plus, ..note };
+        assert!(bound.adds_to(&account));
         known(directory.logged_in(&bound).await);
         let account = known(directory.account(ada).await).unwrap();
         assert_eq!(account.bound_since(), Some(now));

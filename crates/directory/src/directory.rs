@@ -9,7 +9,8 @@ use gatepost_sasl::{
     ScramVerifier, Secret, TokenCheck, VerifierError,
 };
 
-use crate::{Account, ClientCertificate, GssSession, RelayStart, Relayed};
+use crate::limits::LOGIN_NOTED_EVERY;
+use crate::{Account, ClientCertificate, GssSession, LastUse, RelayStart, Relayed};
 
 /// Where accounts live.
 ///
@@ -148,6 +149,30 @@ pub struct LoginNote {
     pub mechanism: Mechanism,
     /// When.
     pub at: Timestamp,
+}
+
+impl LoginNote {
+    /// Whether it says more than was remembered when the account was read. Else [`Directory::logged_in`] need not be told.
+    #[must_use]
+    pub fn adds_to(&self, account: &Account) -> bool {
+        let last_use = account.device().map_or(account.last_use(), |device| device.last_use);
+        self.is_news(last_use, account.bound_since())
+    }
+
+    /// A login a moment after another, from the same network and by the same mechanism, is none.
+    pub(crate) fn is_news(&self, last_use: Option<LastUse>, bound_since: Option<Timestamp>) -> bool {
+        self.binds_first(bound_since)
+            || last_use.is_none_or(|last| {
+                last.network != self.network
+                    || last.mechanism != self.mechanism
+                    || self.at.elapsed_since(last.at) >= LOGIN_NOTED_EVERY
+            })
+    }
+
+    /// Whether it is the first that was bound to its channel.
+    pub(crate) fn binds_first(&self, bound_since: Option<Timestamp>) -> bool {
+        self.mechanism.needs_channel_binding() && bound_since.is_none()
+    }
 }
 
 /// The answer is not known. Never to be taken for a no.

@@ -15,7 +15,7 @@ use super::devices::network;
 use super::store::{Store, shown, stored};
 use super::{Embedded, now};
 use crate::device::Login;
-use crate::limits::{LOGIN_NOTED_EVERY, NETWORK_KEPT, NETWORKS_MOST, OAUTH_ONE_NONCES_MOST};
+use crate::limits::{NETWORK_KEPT, NETWORKS_MOST, OAUTH_ONE_NONCES_MOST};
 use crate::{Account, LastUse, LoginNote, OauthOneNonce, StoreFault};
 
 /// What is remembered under one login name.
@@ -59,10 +59,9 @@ impl Embedded {
             None => note.account.clone(),
         };
         let before = login(&self.store.reading(), &name)?;
-        let binds = note.mechanism.needs_channel_binding() && before.bound_since.is_none();
-        if binds {
+        if note.binds_first(before.bound_since) {
             self.store.note_bound(note, &name)?;
-        } else if before.last_use.is_none_or(|last| is_news(&last, note)) {
+        } else if note.is_news(before.last_use, before.bound_since) {
             self.store.note(note, &name)?;
         }
         Ok(())
@@ -108,12 +107,6 @@ impl Embedded {
 fn oldest(now: Timestamp) -> Timestamp {
     let kept = u64::try_from(NETWORK_KEPT.as_micros()).unwrap_or(u64::MAX);
     Timestamp::from_micros(now.as_micros().saturating_sub(kept))
-}
-
-fn is_news(last: &LastUse, note: &LoginNote) -> bool {
-    last.network != note.network
-        || last.mechanism != note.mechanism
-        || note.at.elapsed_since(last.at) >= LOGIN_NOTED_EVERY
 }
 
 const NOTE: &str = "INSERT INTO login (name, account, last, network, mechanism, bound_since)

@@ -13,7 +13,7 @@ const MOST_HELD: usize = 2 * 1024;
 
 /// A connection whose small writes go out with a flush, a shutdown, or before it waits for the peer.
 #[derive(Debug)]
-pub(crate) struct Corked {
+pub struct Corked {
     stream: TcpStream,
     held: Vec<u8>,
     stage: Stage,

@@ -105,7 +105,8 @@ pub enum CertificateRequest {
 pub struct Acceptor {
     plain: TlsAcceptor,
     asking: TlsAcceptor,
-    certificate: CertificateDer<'static>,
+    /// What SASL binds to where it is our certificate ([`BindingKind::TlsServerEndPoint`]).
+    end_point: Option<Vec<u8>>,
     names: Vec<String>,
     authorities: Authorities,
 }
@@ -129,8 +130,8 @@ impl Acceptor {
         let plain = builder()?.with_no_client_auth().with_cert_resolver(resolver.clone());
         let asking = builder()?.with_client_cert_verifier(Arc::new(Holder(provider())));
         let asking = asking.with_cert_resolver(resolver);
-        let names = names(&certificate);
-        Ok(Self { plain: acceptor(plain)?, asking: acceptor(asking)?, certificate, names, authorities })
+        let (names, end_point) = (names(&certificate), end_point(&certificate));
+        Ok(Self { plain: acceptor(plain)?, asking: acceptor(asking)?, end_point, names, authorities })
     }
 
     /// The host names and addresses that our certificate is for: what clients may call us.
@@ -167,7 +168,7 @@ impl Acceptor {
         });
         let stream = stream.await?;
         let connection = stream.get_ref().1;
-        let mut facts = server_facts(connection, Some(&self.certificate));
+        let mut facts = server_facts(connection, self.end_point.clone());
         facts.client_certificate = self.authorities.read(connection.peer_certificates());
         Ok((Stream::Server(Box::new(stream)), facts))
     }
@@ -318,21 +319,21 @@ fn hashes_quickly(suite: &SupportedCipherSuite) -> bool {
     )
 }
 
-fn server_facts(connection: &ServerConnection, shown: Option<&CertificateDer<'_>>) -> TlsFacts {
+fn server_facts(connection: &ServerConnection, end_point: Option<Vec<u8>>) -> TlsFacts {
     let exported = connection.export_keying_material([0; EXPORTER_OCTETS], EXPORTER_LABEL, None).ok();
-    facts(connection, exported, shown)
+    facts(connection, exported, end_point)
 }
 
 fn client_facts(connection: &ClientConnection) -> TlsFacts {
     let exported = connection.export_keying_material([0; EXPORTER_OCTETS], EXPORTER_LABEL, None).ok();
     let shown = connection.peer_certificates().and_then(<[_]>::first);
-    facts(connection, exported, shown)
+    facts(connection, exported, shown.and_then(end_point))
 }
 
 fn facts(
     connection: &CommonState,
     exported: Option<[u8; EXPORTER_OCTETS]>,
-    shown: Option<&CertificateDer<'_>>,
+    end_point: Option<Vec<u8>>,
 ) -> TlsFacts {
     let newest = is_newest(connection);
     let mut bindings = Vec::new();
@@ -340,7 +341,7 @@ fn facts(
     let bind = |kind| move |octets: Vec<u8>| ChannelBinding::new(kind, octets);
     let exported = exported.filter(|_| newest).map(Vec::from);
     bindings.extend(exported.map(bind(BindingKind::TlsExporter)));
-    bindings.extend(shown.and_then(end_point).map(bind(BindingKind::TlsServerEndPoint)));
+    bindings.extend(end_point.map(bind(BindingKind::TlsServerEndPoint)));
     TlsFacts {
         version: if newest { "TLSv1.3" } else { "TLSv1.2" },
         cipher: connection

@@ -91,7 +91,9 @@ impl<S: Spool, D: Directory> Desk<S, D> {
             mechanism: claim.mechanism,
             at: self.office.now(),
         };
-        if let Err(cause) = self.office.directory.logged_in(&note).await {
+        if note.adds_to(account)
+            && let Err(cause) = self.office.directory.logged_in(&note).await
+        {
             let hint =
                 "last uses and networks of accounts are not remembered; look at the disk under data-dir";
             self.tell(What::Trouble { part: "directory", cause: cause.to_string(), hint });
