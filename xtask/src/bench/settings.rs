@@ -56,7 +56,7 @@ impl Default for Settings {
             rounds: 3,
             messages: 20_000,
             sessions: 32,
-            traced: 4_000,
+            traced: 20_000,
             logins: 2_000,
             large: 400,
             idle: 10_000,
