@@ -25,7 +25,7 @@ pub const LONGEST_REQUEST: u64 = 64 << 10;
 pub const LONGEST_RESPONSE: u64 = 64 << 20;
 /// Longest piece of a message, in octets.
 pub const LONGEST_PIECE: usize = 1 << 20;
-/// Most messages in one reply.
+/// Most messages in one reply, and in one change.
 pub const PAGE: usize = 100;
 
 /// Where the socket is.
@@ -50,12 +50,12 @@ pub enum Request {
         /// Which.
         id: String,
     },
-    /// Change one message.
+    /// Change messages, together.
     Change {
         /// How.
         action: Action,
-        /// Which.
-        id: String,
+        /// Which, at most [`PAGE`].
+        ids: Vec<String>,
         /// The name of who asks. The server adds the user id that the kernel vouches for.
         by: String,
     },
@@ -132,6 +132,11 @@ pub enum Response {
         /// Whether it was there already.
         was: Was,
     },
+    /// Each of the messages was changed, but for these.
+    Changed {
+        /// Those that were not, and why.
+        but: Vec<Unchanged>,
+    },
     /// It is done.
     Done,
     /// It is not.
@@ -139,6 +144,16 @@ pub enum Response {
         /// Why.
         cause: String,
     },
+}
+
+/// A message that was not changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Unchanged {
+    /// Which.
+    pub id: String,
+    /// Why.
+    pub cause: String,
 }
 
 /// Whether a message that was to be imported was there already.
@@ -275,17 +290,17 @@ pub trait Queue {
     /// Why it cannot be had; that there is none is among it.
     fn show(&self, id: SpoolId) -> impl Future<Output = Result<Message, ControlError>> + Send;
 
-    /// Changes one message.
+    /// Changes messages, at most [`PAGE`], and gives those that could not be. Together they cost little more than one.
     ///
     /// # Errors
     ///
-    /// Why it cannot be changed.
+    /// Why nothing is known of them: some may have been changed.
     fn change(
         &self,
         action: Action,
-        id: SpoolId,
+        ids: &[SpoolId],
         by: &str,
-    ) -> impl Future<Output = Result<(), ControlError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Unchanged>, ControlError>> + Send;
 
     /// Gives out one message as a file has it.
     ///

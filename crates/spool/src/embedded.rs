@@ -258,6 +258,7 @@ impl Spool for Embedded {
     }
 
     async fn extend(&self, claim: &Claim, until: Timestamp) -> Result<(), SpoolError> {
+        self.shared.check()?;
         self.shared.index().ledger.extend(claim, until)
     }
 

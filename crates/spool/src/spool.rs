@@ -62,6 +62,7 @@ pub trait Spool: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`SpoolError::Stale`] if another worker has it by now, [`SpoolError::NotFound`] if it was removed,
+    /// [`SpoolError::Stopped`] after a failure: what is delivered then could not be written down.
     /// [`SpoolError::Held`] if it was held since. A lease on a held message is moved all the same, so that a
     /// release does not let a second attempt begin beside one that runs; whoever has not begun gives it back by
     /// [`Spool::settle`] without outcomes, and then a release makes it due at once.

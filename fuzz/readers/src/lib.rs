@@ -18,6 +18,7 @@ mod config;
 mod downgrade;
 mod header;
 mod notice;
+mod parcel;
 mod reply;
 mod sasl_client;
 mod sasl_server;
@@ -33,6 +34,7 @@ pub use config::config;
 pub use downgrade::downgrade;
 pub use header::header;
 pub use notice::notice;
+pub use parcel::parcel;
 pub use reply::reply;
 pub use sasl_client::sasl_client;
 pub use sasl_server::sasl_server;
@@ -58,6 +60,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "downgrade", run: downgrade },
     Target { name: "header", run: header },
     Target { name: "notice", run: notice },
+    Target { name: "parcel", run: parcel },
     Target { name: "reply", run: reply },
     Target { name: "sasl_client", run: sasl_client },
     Target { name: "sasl_server", run: sasl_server },

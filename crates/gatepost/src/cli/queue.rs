@@ -1,5 +1,6 @@
 //! `gatepost queue`: through the running server, or on the spool itself without one.
 
+mod change;
 mod parcels;
 
 use std::path::Path;
@@ -156,10 +157,10 @@ async fn execute(command: &QueueCommand, queue: &impl Queue, console: &mut Conso
     match command {
         QueueCommand::List(filters) => list(filters, queue, console).await,
         QueueCommand::Show { id } => show(&queue.show(read_id(id)?).await?, console),
-        QueueCommand::Retry(selection) => change(Action::Retry, selection, queue, console).await,
-        QueueCommand::Hold(selection) => change(Action::Hold, selection, queue, console).await,
-        QueueCommand::Release(selection) => change(Action::Release, selection, queue, console).await,
-        QueueCommand::Remove(selection) => change(Action::Remove, selection, queue, console).await,
+        QueueCommand::Retry(selection) => change::change(Action::Retry, selection, queue, console).await,
+        QueueCommand::Hold(selection) => change::change(Action::Hold, selection, queue, console).await,
+        QueueCommand::Release(selection) => change::change(Action::Release, selection, queue, console).await,
+        QueueCommand::Remove(selection) => change::change(Action::Remove, selection, queue, console).await,
         QueueCommand::Verify => Ok(Status::Done),
         QueueCommand::Export(arguments) => parcels::export(arguments, queue, console).await,
         QueueCommand::Import(arguments) => parcels::import(arguments, queue, console).await,
@@ -170,21 +171,44 @@ fn read_id(text: &str) -> Result<SpoolId, Failure> {
     text.parse().map_err(|cause| Failure::usage(format!("\"{text}\": {cause}")))
 }
 
-/// All messages that fit, page by page.
-async fn matching(filters: &Filters, queue: &impl Queue) -> Result<Vec<Message>, Failure> {
-    let now = gatepost_mta::event::now();
-    let mut found = Vec::new();
-    let mut after = None;
-    loop {
-        let page = queue.list(after).await?;
-        let Some(last) = page.last() else { return Ok(found) };
-        after = Some(read_id(&last.id)?);
-        let whole = page.len() == PAGE;
-        found.extend(page.into_iter().filter(|message| filters.fit(message, now)));
-        if !whole {
-            return Ok(found);
-        }
+/// The messages that fit, page by page, each as it is then.
+struct Pages<'a, Q> {
+    queue: &'a Q,
+    filters: &'a Filters,
+    began: Timestamp,
+    after: Option<SpoolId>,
+    ended: bool,
+}
+
+impl<'a, Q: Queue> Pages<'a, Q> {
+    fn new(filters: &'a Filters, queue: &'a Q) -> Self {
+        Self { queue, filters, began: gatepost_mta::event::now(), after: None, ended: false }
     }
+
+    /// Those of the next page, which may be none; nothing behind the last page.
+    async fn next(&mut self) -> Result<Option<Vec<Message>>, Failure> {
+        if self.ended {
+            return Ok(None);
+        }
+        let mut page = self.queue.list(self.after).await?;
+        match page.last() {
+            Some(last) => self.after = Some(read_id(&last.id)?),
+            None => return Ok(None),
+        }
+        self.ended = page.len() < PAGE;
+        page.retain(|message| self.filters.fit(message, self.began));
+        Ok(Some(page))
+    }
+}
+
+/// All messages that fit.
+async fn matching(filters: &Filters, queue: &impl Queue) -> Result<Vec<Message>, Failure> {
+    let mut pages = Pages::new(filters, queue);
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await? {
+        found.extend(page);
+    }
+    Ok(found)
 }
 
 impl Filters {
@@ -310,41 +334,28 @@ fn show(message: &Message, console: &mut Console<'_>) -> Outcome {
     Ok(Status::Done)
 }
 
-async fn change(
-    action: Action,
-    selection: &Selection,
-    queue: &impl Queue,
-    console: &mut Console<'_>,
-) -> Outcome {
-    let ids = selected(selection, queue).await?;
-    let by = who();
-    let mut failures = 0_usize;
-    let mut told = Vec::new();
-    for id in &ids {
-        match queue.change(action, *id, &by).await {
-            Ok(()) => told.push(json!({ "id": id.to_string(), "done": action.done() })),
-            Err(cause) => {
-                failures += 1;
-                console.complain(format!("gatepost: {cause}"))?;
-            }
-        }
+/// Which messages a selection means.
+enum Meant<'a> {
+    Ids(Vec<SpoolId>),
+    Fitting(&'a Filters),
+}
+
+fn meant(selection: &Selection) -> Result<Meant<'_>, Failure> {
+    let Selection { ids, all, filters } = selection;
+    match (ids.is_empty(), *all || !filters.are_empty()) {
+        (false, false) => Ok(Meant::Ids(ids.iter().map(|id| read_id(id)).collect::<Result<_, _>>()?)),
+        (true, true) => Ok(Meant::Fitting(filters)),
+        (false, true) => Err(Failure::usage("give ids, or filters, not both")),
+        (true, false) => Err(Failure::usage("which messages? Give ids, or filters such as --to, or --all")),
     }
-    let done = told.len();
-    match console.format {
-        Format::Machines => console.json(&told)?,
-        Format::People if done == 1 => console.line(format!("1 message {}", action.done()))?,
-        Format::People => console.line(format!("{done} messages {}", action.done()))?,
-    }
-    Ok(if failures > 0 || done == 0 { Status::No } else { Status::Done })
 }
 
 async fn selected(selection: &Selection, queue: &impl Queue) -> Result<Vec<SpoolId>, Failure> {
-    let Selection { ids, all, filters } = selection;
-    match (ids.is_empty(), *all || !filters.are_empty()) {
-        (false, false) => ids.iter().map(|id| read_id(id)).collect(),
-        (true, true) => matching(filters, queue).await?.iter().map(|message| read_id(&message.id)).collect(),
-        (false, true) => Err(Failure::usage("give ids, or filters, not both")),
-        (true, false) => Err(Failure::usage("which messages? Give ids, or filters such as --to, or --all")),
+    match meant(selection)? {
+        Meant::Ids(ids) => Ok(ids),
+        Meant::Fitting(filters) => {
+            matching(filters, queue).await?.iter().map(|message| read_id(&message.id)).collect()
+        }
     }
 }
 

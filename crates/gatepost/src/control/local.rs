@@ -8,41 +8,54 @@ use gatepost_mta::listener::repeats::Repeats;
 use gatepost_mta::{Events, What};
 use gatepost_spool::{Entry, Held, Restore, SpoolError};
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 
 use super::transfer::{Intake, pack};
 use super::{
     Action, ControlError, LONGEST_PIECE, Message, MessageState, PAGE, Queue, Recipient, RecipientState, Sink,
-    Was,
+    Unchanged, Was,
 };
 
 /// The spool of this process, and where changes are told.
 #[derive(Debug)]
 pub struct Local<S> {
+    hand: Hand<S>,
+    /// One import at a time, so that the same message does not come twice.
+    importing: Mutex<()>,
+}
+
+/// What changes a message. Cheap to copy.
+#[derive(Debug)]
+struct Hand<S> {
     spool: Arc<S>,
     events: Events,
     server: Option<(Repeats, Rouse)>,
-    /// One import at a time, so that the same message does not come twice.
-    importing: Mutex<()>,
+}
+
+impl<S> Clone for Hand<S> {
+    fn clone(&self) -> Self {
+        Self { spool: Arc::clone(&self.spool), events: self.events.clone(), server: self.server.clone() }
+    }
 }
 
 impl<S> Local<S> {
     /// The queue in this spool.
     #[must_use]
     pub const fn new(spool: Arc<S>, events: Events) -> Self {
-        Self { spool, events, server: None, importing: Mutex::const_new(()) }
+        Self { hand: Hand { spool, events, server: None }, importing: Mutex::const_new(()) }
     }
 
     /// The same beside a server, which is to take a removed message for a new one when it is handed in again, and to
     /// let no site rest when a message is to be tried.
     #[must_use]
     pub fn beside(self, repeats: Repeats, rouse: Rouse) -> Self {
-        Self { server: Some((repeats, rouse)), ..self }
+        Self { hand: Hand { server: Some((repeats, rouse)), ..self.hand }, ..self }
     }
 
     /// The spool.
     #[must_use]
     pub fn spool(&self) -> &S {
-        &self.spool
+        &self.hand.spool
     }
 }
 
@@ -55,7 +68,7 @@ impl From<SpoolError> for ControlError {
 impl<S: Restore> Local<S> {
     /// Room for a message that comes in.
     pub(super) fn intake(&self) -> Intake<S> {
-        Intake::new(Arc::clone(&self.spool))
+        Intake::new(Arc::clone(&self.hand.spool))
     }
 
     /// It has come.
@@ -69,30 +82,16 @@ impl<S: Restore> Local<S> {
         let (id, was) = intake.finish(same).await?;
         if was == Was::New {
             let by = gatepost_mta::event::quoted(by);
-            self.events.emit(None, Some(id), What::Operated { action: "imported", by });
+            self.hand.events.emit(None, Some(id), What::Operated { action: "imported", by });
         }
         Ok((id, was))
     }
 }
 
-impl<S: Restore> Queue for Local<S> {
-    async fn list(&self, after: Option<SpoolId>) -> Result<Vec<Message>, ControlError> {
-        Ok(self.spool.list(after, PAGE).await?.iter().map(shown).collect())
-    }
-
-    async fn show(&self, id: SpoolId) -> Result<Message, ControlError> {
-        let entry = self.spool.entry(id).await?;
-        entry.as_ref().map(shown).ok_or_else(|| SpoolError::NotFound { id }.into())
-    }
-
-    async fn change(&self, action: Action, id: SpoolId, by: &str) -> Result<(), ControlError> {
+impl<S: Restore> Hand<S> {
+    async fn change(&self, action: Action, id: SpoolId, by: &str) -> Result<(), SpoolError> {
         match action {
-            Action::Retry => {
-                if let Some((_, rouse)) = &self.server {
-                    rouse.call();
-                }
-                self.spool.retry(id, gatepost_mta::event::now()).await?;
-            }
+            Action::Retry => self.spool.retry(id, gatepost_mta::event::now()).await?,
             Action::Hold => self.spool.hold(id).await?,
             Action::Release => self.spool.release(id).await?,
             Action::Remove => {
@@ -106,9 +105,45 @@ impl<S: Restore> Queue for Local<S> {
         self.events.emit(None, Some(id), What::Operated { action: action.done(), by });
         Ok(())
     }
+}
+
+impl<S: Restore> Queue for Local<S> {
+    async fn list(&self, after: Option<SpoolId>) -> Result<Vec<Message>, ControlError> {
+        Ok(self.hand.spool.list(after, PAGE).await?.iter().map(shown).collect())
+    }
+
+    async fn show(&self, id: SpoolId) -> Result<Message, ControlError> {
+        let entry = self.hand.spool.entry(id).await?;
+        entry.as_ref().map(shown).ok_or_else(|| SpoolError::NotFound { id }.into())
+    }
+
+    async fn change(
+        &self,
+        action: Action,
+        ids: &[SpoolId],
+        by: &str,
+    ) -> Result<Vec<Unchanged>, ControlError> {
+        if let (Action::Retry, Some((_, rouse))) = (action, &self.hand.server) {
+            rouse.call();
+        }
+        // At once, so that they share their syncs.
+        let mut under_way = JoinSet::new();
+        for id in ids.iter().take(PAGE).copied() {
+            let (hand, by) = (self.hand.clone(), by.to_owned());
+            under_way.spawn(async move { (id, hand.change(action, id, &by).await) });
+        }
+        let mut but = Vec::new();
+        while let Some(done) = under_way.join_next().await {
+            let (id, changed) = done.map_err(|cause| ControlError(cause.to_string()))?;
+            if let Err(cause) = changed {
+                but.push(Unchanged { id: id.to_string(), cause: cause.to_string() });
+            }
+        }
+        Ok(but)
+    }
 
     async fn export(&self, id: SpoolId, to: &mut (impl Sink + Send)) -> Result<(), ControlError> {
-        pack(&*self.spool, id, to).await
+        pack(&*self.hand.spool, id, to).await
     }
 
     async fn import(
@@ -129,7 +164,7 @@ impl<S: Restore> Queue for Local<S> {
     }
 
     async fn damaged(&self) -> Result<u64, ControlError> {
-        Ok(self.spool.stats().await.damaged)
+        Ok(self.hand.spool.stats().await.damaged)
     }
 }
 

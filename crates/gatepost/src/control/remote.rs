@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 use super::{
     Action, ControlError, LONGEST_PIECE, LONGEST_RESPONSE, Message, Queue, Request, Response, Sink, Status,
-    Was, socket_path,
+    Unchanged, Was, socket_path,
 };
 
 /// How long a server may take to answer.
@@ -147,6 +147,7 @@ fn unexpected(response: Response) -> ControlError {
         | Response::Messages { .. }
         | Response::Piece { .. }
         | Response::Imported { .. }
+        | Response::Changed { .. }
         | Response::Done => {
             ControlError("the server answers another question: is it of another version?".to_owned())
         }
@@ -163,8 +164,15 @@ impl Queue for Remote {
         found.into_iter().next().ok_or_else(|| ControlError(format!("there is no message {id}")))
     }
 
-    async fn change(&self, action: Action, id: SpoolId, by: &str) -> Result<(), ControlError> {
-        self.done(&Request::Change { action, id: id.to_string(), by: by.to_owned() }).await
+    async fn change(
+        &self,
+        action: Action,
+        ids: &[SpoolId],
+        by: &str,
+    ) -> Result<Vec<Unchanged>, ControlError> {
+        let ids = ids.iter().map(ToString::to_string).collect();
+        let answer = self.ask(&Request::Change { action, ids, by: by.to_owned() }).await?;
+        if let Response::Changed { but } = answer { Ok(but) } else { Err(unexpected(answer)) }
     }
 
     async fn export(&self, id: SpoolId, to: &mut (impl Sink + Send)) -> Result<(), ControlError> {

@@ -14,7 +14,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 
 use super::{
-    ControlError, LONGEST_PIECE, LONGEST_REQUEST, Local, Queue, Request, Response, Sink, Status, socket_path,
+    ControlError, LONGEST_PIECE, LONGEST_REQUEST, Local, PAGE, Queue, Request, Response, Sink, Status,
+    socket_path,
 };
 
 /// Most commands at once.
@@ -197,9 +198,13 @@ async fn answer<S: Restore, R: Reload>(
             Ok(Response::Messages { messages: queue.list(after).await? })
         }
         Request::Show { id } => Ok(Response::Messages { messages: vec![queue.show(read_id(&id)?).await?] }),
-        Request::Change { action, id, by } => {
-            queue.change(action, read_id(&id)?, &format!("{by} (user id {user})")).await?;
-            Ok(Response::Done)
+        Request::Change { action, ids, by } => {
+            let ids = ids.iter().map(|id| read_id(id)).collect::<Result<Vec<_>, _>>()?;
+            if ids.len() > PAGE {
+                return Err(ControlError(format!("at most {PAGE} messages are changed at once")));
+            }
+            let but = queue.change(action, &ids, &format!("{by} (user id {user})")).await?;
+            Ok(Response::Changed { but })
         }
         Request::Reload => reload.reload().await.map(|()| Response::Done),
         Request::Export { .. } | Request::Import { .. } | Request::Piece { .. } | Request::End => {

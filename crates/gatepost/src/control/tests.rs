@@ -78,11 +78,11 @@ async fn a_message_is_seen_and_changed_through_the_socket() {
     let seen = remote.show(id).await.unwrap();
     assert_eq!((seen.sender.as_str(), seen.state), ("<ada@example.org>", MessageState::New));
     assert_eq!(seen.recipients[0].address, "<bob@example.net>");
-    remote.change(Action::Hold, id, "ada").await.unwrap();
+    assert_eq!(remote.change(Action::Hold, &[id], "ada").await.unwrap(), []);
     assert_eq!(remote.show(id).await.unwrap().state, MessageState::Held);
-    remote.change(Action::Release, id, "ada").await.unwrap();
+    assert_eq!(remote.change(Action::Release, &[id], "ada").await.unwrap(), []);
     assert_eq!(remote.show(id).await.unwrap().state, MessageState::New);
-    remote.change(Action::Remove, id, "ada").await.unwrap();
+    assert_eq!(remote.change(Action::Remove, &[id], "ada").await.unwrap(), []);
     assert_eq!(remote.show(id).await.unwrap_err().0, format!("there is no message {id}"));
     let event = world.events.recv().await.unwrap();
     let told = serde_json::to_value(&event).unwrap();
@@ -104,11 +104,27 @@ async fn a_deferred_message_says_why_and_can_be_tried_now() {
     assert_eq!(seen.state, MessageState::Deferred);
     let waiting = |due: u64| RecipientState::Waiting { due, attempts: 1, cause: Some("451 later".into()) };
     assert_eq!(seen.recipients[0].state, waiting(later.as_micros()));
-    remote.change(Action::Retry, id, "ada").await.unwrap();
+    assert_eq!(remote.change(Action::Retry, &[id], "ada").await.unwrap(), []);
     let RecipientState::Waiting { due, .. } = remote.show(id).await.unwrap().recipients[0].state else {
         panic!("it waits")
     };
     assert!(due < later.as_micros());
+}
+
+#[tokio::test]
+async fn what_cannot_be_changed_is_named_and_the_others_are() {
+    let world = World::start();
+    let (first, last) = (world.queue("<bob@example.net>").await, world.queue("<bob@example.net>").await);
+    let missing = SpoolId::from_number(1);
+    let remote = world.remote().await;
+    let but = remote.change(Action::Hold, &[first, missing, last], "ada").await.unwrap();
+    assert_eq!(but.len(), 1, "{but:?}");
+    assert_eq!((but[0].id.as_str(), but[0].cause.contains("no message")), (&*missing.to_string(), true));
+    for id in [first, last] {
+        assert_eq!(remote.show(id).await.unwrap().state, MessageState::Held);
+    }
+    let many = vec![first; PAGE + 1];
+    assert!(remote.change(Action::Hold, &many, "ada").await.unwrap_err().0.contains("at most 100"));
 }
 
 #[tokio::test]

@@ -109,6 +109,11 @@ impl Queue {
         }
     }
 
+    fn leave_to_others(&mut self, job: Job) {
+        self.jobs.push_first(job.whose(), job);
+        self.bell.notify_one();
+    }
+
     fn has_work(&self) -> bool {
         self.workers > 0 || !self.jobs.is_empty() || !self.aside.is_empty()
     }
@@ -378,28 +383,29 @@ impl Place {
     /// Ends a worker that reached nobody, and gives the jobs that fail with it.
     ///
     /// Where others have open lines, the site is there and takes no more connections: the job is left to them, and
-    /// the site gets fewer workers. Where nobody is left to try, or enough have tried, all jobs of the site fail:
-    /// they would wait for the same time-outs one after the other (RFC 5321 section 4.5.4.1). Then the site rests,
-    /// for as long as `rest` says after so many times.
+    /// the site gets fewer workers. Where others still seek one, it is left to them too: they fail with it, if they find
+    /// none. Where nobody is left to try, or enough have tried, all jobs of the site fail: they would wait for the same
+    /// time-outs one after the other (RFC 5321 section 4.5.4.1). Then the site rests, for as long as `rest` says after so
+    /// many times.
     pub(super) fn retreat(mut self, job: Job, why: &NoLine, rest: impl FnOnce(u32) -> Duration) -> Vec<Job> {
         let sites = self.sites.clone();
         let mut inside = sites.lock();
         let Some(queue) = inside.sites.get_mut(&self.site) else { return vec![job] };
         let mut fail = Vec::new();
-        if queue.workers > 1 && queue.open_lines() > 0 {
-            queue.jobs.push_first(job.whose(), job);
+        let others_talk = queue.workers > 1 && queue.open_lines() > 0;
+        let others_seek = queue.workers.saturating_sub(queue.idle) > 1;
+        if others_talk {
             queue.pace.trouble(queue.open_lines());
-            queue.bell.notify_one();
+            queue.leave_to_others(job);
+        } else if queue.pace.reached_nobody() < UNPROVEN && others_seek {
+            queue.leave_to_others(job);
         } else {
             fail.push(job);
-            let others_at_work = queue.workers.saturating_sub(queue.idle) > 1;
-            if queue.pace.reached_nobody() >= UNPROVEN || !others_at_work {
-                fail.extend(std::iter::from_fn(|| queue.jobs.next()).map(|(_, job)| job));
-                if why.lasting == Lasting::ForNow {
-                    queue.pace.give_up((Arc::new(why.clone()), sites.rouse.calls()), rest);
-                }
-                sites.has_shrunk(&mut inside, &self.site);
+            fail.extend(std::iter::from_fn(|| queue.jobs.next()).map(|(_, job)| job));
+            if why.lasting == Lasting::ForNow {
+                queue.pace.give_up((Arc::new(why.clone()), sites.rouse.calls()), rest);
             }
+            sites.has_shrunk(&mut inside, &self.site);
         }
         self.count_out(&mut inside);
         fail

@@ -25,7 +25,9 @@ use gatepost_policy::rules::{
     RecipientRule, RepeatRule, Service, TlsRule,
 };
 use gatepost_sasl::{Mechanism, NtlmVersions, OauthHelp, Secret};
-use gatepost_spool::{Draft, Embedded as Queue, EmbeddedSettings as QueueSettings, Spool, Stats};
+use gatepost_spool::{
+    Draft, Embedded as Queue, EmbeddedSettings as QueueSettings, RecipientState, Spool, Stats,
+};
 use gatepost_testworld::authority::Authority;
 use gatepost_testworld::exchanger::{Exchanger, Message};
 use gatepost_testworld::patience::{PATIENCE, until};
@@ -220,13 +222,23 @@ impl Instance {
 impl<D: Directory> Instance<D> {
     /// A server with a directory of the test's own.
     pub(crate) fn start_on(dir: TempDir, directory: Arc<D>, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_within(Outside::default(), dir, directory, change)
+    }
+
+    /// The same in a world of the test's own.
+    pub(crate) fn start_within(
+        outside: Outside,
+        dir: TempDir,
+        directory: Arc<D>,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let mut settings = settings(dir.path());
         change(&mut settings);
         let (queue, _recovery) =
             Queue::open(&dir.path().join("queue"), QueueSettings::default(), now()).unwrap();
         let queue = Arc::new(queue);
         let (events, mut heard) = Events::channel();
-        let parts = Parts { spool: queue.clone(), directory, events, outside: Outside::default() };
+        let parts = Parts { spool: queue.clone(), directory, events, outside };
         let server = Server::start(settings, parts).unwrap();
         let told = Arc::new(Mutex::new(Vec::new()));
         let (count, events) = watch::channel(0);
@@ -257,6 +269,14 @@ impl<D: Directory> Instance<D> {
         let entry = || tokio::task::block_in_place(|| runtime.block_on(self.queue.entry(id))).unwrap();
         let is_back = || Ok(entry().is_some_and(|entry| entry.leased.is_none()).then_some(()));
         until("the worker to give the message back", PATIENCE, is_back).await.unwrap();
+    }
+
+    /// Waits until the queue has this written down of a message's recipients.
+    pub(crate) async fn await_stored(&self, id: SpoolId, enough: impl Fn(&[RecipientState]) -> bool) {
+        let runtime = tokio::runtime::Handle::current();
+        let entry = || tokio::task::block_in_place(|| runtime.block_on(self.queue.entry(id))).unwrap();
+        let is_so = || Ok(entry().is_some_and(|entry| enough(&entry.recipients)).then_some(()));
+        until("the recipients to be so", PATIENCE, is_so).await.unwrap();
     }
 
     /// Waits until the queue is so.

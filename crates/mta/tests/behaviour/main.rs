@@ -4,6 +4,7 @@
 
 mod backlog;
 mod channel;
+mod clocks;
 mod conversion;
 mod destinations;
 mod doubt;

@@ -1,5 +1,6 @@
 //! Few connections for many messages, few transactions for many recipients.
 
+use gatepost_spool::RecipientState;
 use gatepost_testworld::script::Script;
 use gatepost_testworld::world::World;
 
@@ -138,6 +139,22 @@ async fn a_host_that_says_452_gets_the_others_next() {
     assert_eq!(world.exchanger(MX).unwrap().memory().connections.len(), 1);
 }
 
+/// What a crash in the middle of the second transaction must not repeat.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_transaction_delivered_is_written_down_before_the_next() {
+    let script = Script::polite().offers("LIMITS RCPTMAX=10").stall("RCPT").when("user10@");
+    let world = world(script).await;
+    let instance = Instance::facing(&world);
+    let to = addresses(25);
+    let id = instance.hand_in(&mail(&to.iter().map(String::as_str).collect::<Vec<_>>())).await;
+    world.exchanger(MX).unwrap().await_messages(1).await.unwrap();
+    instance.await_stored(id, |states| states.iter().filter(|state| is_delivered(state)).count() == 10).await;
+}
+
+const fn is_delivered(state: &RecipientState) -> bool {
+    matches!(state, RecipientState::Delivered)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_takes_fewer_connections_than_we_open_gets_all_mail_over_those() {
     // Three connections are let in; all others are told to go away.
@@ -152,6 +169,18 @@ async fn a_host_that_takes_fewer_connections_than_we_open_gets_all_mail_over_tho
     }
     instance.await_finished(60).await;
     assert_eq!(world.exchanger(MX).unwrap().messages().len(), 60);
+    assert!(instance.events("deferred").is_empty(), "{:?}", instance.events("deferred"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_a_host_refuses_leaves_its_mail_to_those_who_still_seek() {
+    // The first of three is refused before the others have said EHLO.
+    let world = world(Script::polite().reply("CONNECT", "421 4.7.0 too many connections").once()).await;
+    let instance = Instance::facing(&world);
+    for _ in 0..10 {
+        instance.hand_in(&mail(&["bob@there.example"])).await;
+    }
+    instance.await_finished(10).await;
     assert!(instance.events("deferred").is_empty(), "{:?}", instance.events("deferred"));
 }
 

@@ -3,7 +3,7 @@
 use gatepost_mail::SpoolId;
 use gatepost_spool::{Embedded, Fault, Loss, Simulated, Spool, SpoolError};
 
-use crate::tools::{START, claim, commit, content, deliver, later, open};
+use crate::tools::{LEASE, START, claim, commit, content, deliver, later, open};
 
 /// Commits, large ones among them, and deliveries of every second one, until a call fails or so many are done.
 async fn work(spool: &Embedded, kept: &mut Vec<(SpoolId, Vec<u8>)>) -> Result<(), SpoolError> {
@@ -119,4 +119,18 @@ async fn a_full_disk_stops_nothing_wherever_it_is_met() {
         place += 1;
     }
     assert!(refused > 5, "{refused} of {place} places refused a message");
+}
+
+/// What could not be read once for a passing error of the disk is not held as damaged.
+#[tokio::test]
+async fn an_envelope_that_could_not_be_read_comes_back_when_its_lease_ends() {
+    let disk = Simulated::new();
+    let spool = open(&disk).0;
+    let id = commit(&spool, b"patient", START).await.unwrap();
+    drop(spool);
+    let spool = open(&disk).0;
+    disk.fail_after(Fault::Read, 0);
+    assert_eq!(claim(&spool, START).await.len(), 0);
+    let claims = claim(&spool, START.after(LEASE)).await;
+    assert_eq!(claims.iter().map(|claim| claim.id).collect::<Vec<_>>(), [id]);
 }

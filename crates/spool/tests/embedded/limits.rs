@@ -5,7 +5,7 @@ use std::path::Path;
 use gatepost_mail::{Octets, Timestamp};
 use gatepost_spool::{Disk, Draft, Embedded, EmbeddedSettings, Fault, Loss, Simulated, Spool, SpoolError};
 
-use crate::tools::{DIR, START, claim, commit, content, deliver, envelope, later, open, small};
+use crate::tools::{DIR, LEASE, START, claim, commit, content, deliver, envelope, later, open, small};
 
 #[tokio::test]
 async fn one_process_at_a_time() {
@@ -118,6 +118,8 @@ async fn a_failed_sync_is_the_end() {
     let disk = Simulated::new();
     let spool = open(&disk).0;
     let id = commit(&spool, b"before", START).await.unwrap();
+    let claims = claim(&spool, START).await;
+    spool.extend(&claims[0], START.after(LEASE)).await.unwrap();
     disk.fail_after(Fault::Sync, 0);
     let failed = commit(&spool, b"lost", START).await;
     assert!(matches!(failed, Err(SpoolError::Stopped { .. })), "{failed:?}");
@@ -125,6 +127,8 @@ async fn a_failed_sync_is_the_end() {
     assert!(matches!(commit(&spool, b"after", START).await, Err(SpoolError::Stopped { .. })));
     assert!(matches!(spool.hold(id).await, Err(SpoolError::Stopped { .. })));
     assert!(matches!(spool.list(None, 1).await, Err(SpoolError::Stopped { .. })));
+    let prolonged = spool.extend(&claims[0], START.after(LEASE)).await;
+    assert!(matches!(prolonged, Err(SpoolError::Stopped { .. })), "{prolonged:?}");
     let why = spool.failed().await.to_string();
     assert!(why.contains("sync") && why.contains("00000001.log"), "{why}");
     drop(spool);

@@ -96,6 +96,11 @@ fn notice() {
 }
 
 #[test]
+fn parcel() {
+    plain("parcel");
+}
+
+#[test]
 fn reply() {
     plain("reply");
 }
