@@ -10,6 +10,9 @@ use super::*;
 /// So long nothing comes that is held back.
 const SILENCE: Duration = Duration::from_millis(50);
 
+/// So much waits for a peer that reads slowly.
+const FULL: usize = 64 * 1024;
+
 async fn pair() -> (Corked, TcpStream) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let ours = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
@@ -106,7 +109,10 @@ async fn a_peer_that_reads_slowly_gets_all_in_order() {
     };
     let reading = async {
         let mut all = Vec::new();
-        tokio::time::sleep(SILENCE).await;
+        // Until the connection is full.
+        while peer.peek(&mut [0; FULL]).await.unwrap() < FULL {
+            tokio::task::yield_now().await;
+        }
         peer.read_to_end(&mut all).await.unwrap();
         all
     };
