@@ -27,8 +27,6 @@ pub(super) struct Settings {
     pub(super) rounds: u64,
     pub(super) messages: u64,
     pub(super) sessions: u64,
-    /// Messages in the run under strace.
-    pub(super) traced: u64,
     /// Messages of W3, each by a connection of its own.
     pub(super) logins: u64,
     /// Messages of W4.
@@ -56,7 +54,6 @@ impl Default for Settings {
             rounds: 3,
             messages: 20_000,
             sessions: 32,
-            traced: 20_000,
             logins: 2_000,
             large: 400,
             idle: 10_000,
@@ -83,7 +80,6 @@ impl Settings {
         Self {
             rounds: 1,
             messages: 2_000,
-            traced: 500,
             logins: 100,
             large: 32,
             idle: 500,

@@ -3,6 +3,7 @@
 mod change;
 mod parcels;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -157,10 +158,10 @@ async fn execute(command: &QueueCommand, queue: &impl Queue, console: &mut Conso
     match command {
         QueueCommand::List(filters) => list(filters, queue, console).await,
         QueueCommand::Show { id } => show(&queue.show(read_id(id)?).await?, console),
-        QueueCommand::Retry(selection) => change::change(Action::Retry, selection, queue, console).await,
-        QueueCommand::Hold(selection) => change::change(Action::Hold, selection, queue, console).await,
-        QueueCommand::Release(selection) => change::change(Action::Release, selection, queue, console).await,
-        QueueCommand::Remove(selection) => change::change(Action::Remove, selection, queue, console).await,
+        QueueCommand::Retry(selection) => change::run(Action::Retry, selection, queue, console).await,
+        QueueCommand::Hold(selection) => change::run(Action::Hold, selection, queue, console).await,
+        QueueCommand::Release(selection) => change::run(Action::Release, selection, queue, console).await,
+        QueueCommand::Remove(selection) => change::run(Action::Remove, selection, queue, console).await,
         QueueCommand::Verify => Ok(Status::Done),
         QueueCommand::Export(arguments) => parcels::export(arguments, queue, console).await,
         QueueCommand::Import(arguments) => parcels::import(arguments, queue, console).await,
@@ -169,6 +170,10 @@ async fn execute(command: &QueueCommand, queue: &impl Queue, console: &mut Conso
 
 fn read_id(text: &str) -> Result<SpoolId, Failure> {
     text.parse().map_err(|cause| Failure::usage(format!("\"{text}\": {cause}")))
+}
+
+fn ids_of(messages: &[Message]) -> Result<Vec<SpoolId>, Failure> {
+    messages.iter().map(|message| read_id(&message.id)).collect()
 }
 
 /// The messages that fit, page by page, each as it is then.
@@ -343,7 +348,11 @@ enum Meant<'a> {
 fn meant(selection: &Selection) -> Result<Meant<'_>, Failure> {
     let Selection { ids, all, filters } = selection;
     match (ids.is_empty(), *all || !filters.are_empty()) {
-        (false, false) => Ok(Meant::Ids(ids.iter().map(|id| read_id(id)).collect::<Result<_, _>>()?)),
+        (false, false) => {
+            // Named twice is meant once.
+            let ids = ids.iter().map(|id| read_id(id)).collect::<Result<BTreeSet<_>, _>>()?;
+            Ok(Meant::Ids(ids.into_iter().collect()))
+        }
         (true, true) => Ok(Meant::Fitting(filters)),
         (false, true) => Err(Failure::usage("give ids, or filters, not both")),
         (true, false) => Err(Failure::usage("which messages? Give ids, or filters such as --to, or --all")),
@@ -353,9 +362,7 @@ fn meant(selection: &Selection) -> Result<Meant<'_>, Failure> {
 async fn selected(selection: &Selection, queue: &impl Queue) -> Result<Vec<SpoolId>, Failure> {
     match meant(selection)? {
         Meant::Ids(ids) => Ok(ids),
-        Meant::Fitting(filters) => {
-            matching(filters, queue).await?.iter().map(|message| read_id(&message.id)).collect()
-        }
+        Meant::Fitting(filters) => ids_of(&matching(filters, queue).await?),
     }
 }
 

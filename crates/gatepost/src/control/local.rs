@@ -123,12 +123,15 @@ impl<S: Restore> Queue for Local<S> {
         ids: &[SpoolId],
         by: &str,
     ) -> Result<Vec<Unchanged>, ControlError> {
+        if ids.len() > PAGE {
+            return Err(ControlError(format!("at most {PAGE} messages are changed at once")));
+        }
         if let (Action::Retry, Some((_, rouse))) = (action, &self.hand.server) {
             rouse.call();
         }
         // At once, so that they share their syncs.
         let mut under_way = JoinSet::new();
-        for id in ids.iter().take(PAGE).copied() {
+        for id in ids.iter().copied() {
             let (hand, by) = (self.hand.clone(), by.to_owned());
             under_way.spawn(async move { (id, hand.change(action, id, &by).await) });
         }

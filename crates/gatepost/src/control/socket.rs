@@ -14,8 +14,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 
 use super::{
-    ControlError, LONGEST_PIECE, LONGEST_REQUEST, Local, PAGE, Queue, Request, Response, Sink, Status,
-    socket_path,
+    ControlError, LONGEST_PIECE, LONGEST_REQUEST, Local, Queue, Request, Response, Sink, Status, socket_path,
 };
 
 /// Most commands at once.
@@ -200,9 +199,6 @@ async fn answer<S: Restore, R: Reload>(
         Request::Show { id } => Ok(Response::Messages { messages: vec![queue.show(read_id(&id)?).await?] }),
         Request::Change { action, ids, by } => {
             let ids = ids.iter().map(|id| read_id(id)).collect::<Result<Vec<_>, _>>()?;
-            if ids.len() > PAGE {
-                return Err(ControlError(format!("at most {PAGE} messages are changed at once")));
-            }
             let but = queue.change(action, &ids, &format!("{by} (user id {user})")).await?;
             Ok(Response::Changed { but })
         }

@@ -25,9 +25,7 @@ use gatepost_policy::rules::{
     RecipientRule, RepeatRule, Service, TlsRule,
 };
 use gatepost_sasl::{Mechanism, NtlmVersions, OauthHelp, Secret};
-use gatepost_spool::{
-    Draft, Embedded as Queue, EmbeddedSettings as QueueSettings, RecipientState, Spool, Stats,
-};
+use gatepost_spool::{Draft, Embedded as Queue, EmbeddedSettings as QueueSettings, Entry, Spool, Stats};
 use gatepost_testworld::authority::Authority;
 use gatepost_testworld::exchanger::{Exchanger, Message};
 use gatepost_testworld::patience::{PATIENCE, until};
@@ -265,18 +263,15 @@ impl<D: Directory> Instance<D> {
 
     /// Waits until the queue has a message back from its worker.
     pub(crate) async fn await_back(&self, id: SpoolId) {
-        let runtime = tokio::runtime::Handle::current();
-        let entry = || tokio::task::block_in_place(|| runtime.block_on(self.queue.entry(id))).unwrap();
-        let is_back = || Ok(entry().is_some_and(|entry| entry.leased.is_none()).then_some(()));
-        until("the worker to give the message back", PATIENCE, is_back).await.unwrap();
+        self.await_entry(id, "the worker to give the message back", |entry| entry.leased.is_none()).await;
     }
 
-    /// Waits until the queue has this written down of a message's recipients.
-    pub(crate) async fn await_stored(&self, id: SpoolId, enough: impl Fn(&[RecipientState]) -> bool) {
+    /// Waits until a message is so in the queue.
+    pub(crate) async fn await_entry(&self, id: SpoolId, what: &str, enough: impl Fn(&Entry) -> bool) {
         let runtime = tokio::runtime::Handle::current();
         let entry = || tokio::task::block_in_place(|| runtime.block_on(self.queue.entry(id))).unwrap();
-        let is_so = || Ok(entry().is_some_and(|entry| enough(&entry.recipients)).then_some(()));
-        until("the recipients to be so", PATIENCE, is_so).await.unwrap();
+        let is_so = || Ok(entry().is_some_and(|entry| enough(&entry)).then_some(()));
+        until(what, PATIENCE, is_so).await.unwrap();
     }
 
     /// Waits until the queue is so.

@@ -1,6 +1,6 @@
 //! Few connections for many messages, few transactions for many recipients.
 
-use gatepost_spool::RecipientState;
+use gatepost_spool::{Entry, RecipientState};
 use gatepost_testworld::script::Script;
 use gatepost_testworld::world::World;
 
@@ -148,7 +148,8 @@ async fn what_one_transaction_delivered_is_written_down_before_the_next() {
     let to = addresses(25);
     let id = instance.hand_in(&mail(&to.iter().map(String::as_str).collect::<Vec<_>>())).await;
     world.exchanger(MX).unwrap().await_messages(1).await.unwrap();
-    instance.await_stored(id, |states| states.iter().filter(|state| is_delivered(state)).count() == 10).await;
+    let ten = |entry: &Entry| entry.recipients.iter().filter(|state| is_delivered(state)).count() == 10;
+    instance.await_entry(id, "ten deliveries to be written down", ten).await;
 }
 
 const fn is_delivered(state: &RecipientState) -> bool {

@@ -223,7 +223,7 @@ fn judge(sink: &mut Sink, messages: u64) -> Result<(), String> {
 
 /// Calls that make data stable, under strace, which is too slow to be timed.
 pub(in crate::bench) fn syncs(turn: &Turn<'_>) -> Result<Syncs, String> {
-    let load = Load { messages: turn.settings.traced, ..Load::small(turn.settings) };
+    let load = Load::small(turn.settings);
     let file = turn.folder.join("calls");
     let mut sink = Sink::start(Mood::Accept, None)?;
     let watch = Watch::Calls(file.clone());

@@ -3,12 +3,12 @@
 use gatepost_mail::SpoolId;
 use serde_json::{Value, json};
 
-use super::{Meant, Pages, Selection, meant, read_id, who};
+use super::{Meant, Pages, Selection, ids_of, meant, who};
 use crate::cli::console::{Console, Format};
 use crate::cli::failure::{Failure, Outcome, Status};
 use crate::control::{Action, PAGE, Queue};
 
-pub(super) async fn change(
+pub(super) async fn run(
     action: Action,
     selection: &Selection,
     queue: &impl Queue,
@@ -24,8 +24,7 @@ pub(super) async fn change(
         Meant::Fitting(filters) => {
             let mut pages = Pages::new(filters, queue);
             while let Some(page) = pages.next().await? {
-                let ids = page.iter().map(|message| read_id(&message.id)).collect::<Result<Vec<_>, _>>()?;
-                changes.make(&ids, console).await?;
+                changes.make(&ids_of(&page)?, console).await?;
             }
         }
     }

@@ -10,6 +10,9 @@ use super::*;
 /// So long nothing comes that is held back.
 const SILENCE: Duration = Duration::from_millis(50);
 
+/// Longest that all of it takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// So much waits for a peer that reads slowly.
 const FULL: usize = 64 * 1024;
 
@@ -116,7 +119,8 @@ async fn a_peer_that_reads_slowly_gets_all_in_order() {
         peer.read_to_end(&mut all).await.unwrap();
         all
     };
-    let ((), all) = tokio::join!(writing, reading);
+    let both = async { tokio::join!(writing, reading) };
+    let ((), all) = timeout(PATIENCE, both).await.unwrap();
     let expected: Vec<u8> = (0..200_000_u32).flat_map(u32::to_be_bytes).collect();
     assert!(all == expected, "{} of {} octets", all.len(), expected.len());
 }
