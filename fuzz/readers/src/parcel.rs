@@ -18,13 +18,17 @@ use crate::fixed;
 ///
 /// If what was taken is not written as it was read, or a spool that is opened anew has something else.
 pub fn parcel(octets: &[u8]) {
-    let Ok(read) = serde_json::from_slice::<Parcel>(octets) else { return };
-    let (Ok(id), Ok(message)) = (read.id(), read.open()) else { return };
+    let Some((id, message)) = read(octets) else { return };
     let entry = entry(id, message.clone());
     let again = Parcel::of(&entry).open();
     assert!(again.as_ref() == Ok(&message), "{again:?} is not {message:?}");
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     runtime.unwrap_or_else(|cause| panic!("no runtime: {cause}")).block_on(keep(message));
+}
+
+fn read(octets: &[u8]) -> Option<(SpoolId, Restored)> {
+    let parcel = serde_json::from_slice::<Parcel>(octets).ok()?;
+    Some((parcel.id().ok()?, parcel.open().ok()?))
 }
 
 fn entry(id: SpoolId, message: Restored) -> Entry {
@@ -61,4 +65,21 @@ async fn keep(message: Restored) {
     let found = open(&disk).entry(id).await;
     let expected = Entry { size: Octets(7), ..entry(id, message) };
     assert!(found == Ok(Some(expected)), "{found:?}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Else the target would look at nothing.
+    #[test]
+    fn every_seed_is_read_to_its_end() {
+        for seed in [
+            include_bytes!("../../seeds/parcel/one").as_slice(),
+            include_bytes!("../../seeds/parcel/three"),
+            include_bytes!("../../seeds/parcel/all-kinds"),
+        ] {
+            assert!(read(seed).is_some(), "{}", seed.escape_ascii());
+        }
+    }
 }
