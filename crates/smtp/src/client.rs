@@ -75,6 +75,16 @@ pub struct ClientSession {
     /// When the server was last heard, or last given something to answer.
     since: Instant,
     transactions: u32,
+    record: Record,
+}
+
+/// What the server has shown over this connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Record {
+    /// Nothing.
+    Blank,
+    /// It has taken a message.
+    Proven,
 }
 
 /// What the driver must hear once.
@@ -115,6 +125,7 @@ impl ClientSession {
             news: VecDeque::new(),
             since: now,
             transactions: 0,
+            record: Record::Blank,
         }
     }
 
@@ -202,6 +213,9 @@ impl ClientSession {
                 News::Broken(cause) => ClientStep::Broken(cause),
             };
         }
+        if self.needs_content() {
+            return ClientStep::NeedContent;
+        }
         if self.wire.outbox.has_unsent() {
             return ClientStep::Write(self.wire.outbox.lend());
         }
@@ -210,7 +224,6 @@ impl ClientSession {
             Phase::Login(Login::Choose) => ClientStep::Login,
             Phase::Login(Login::Challenge(challenge)) => ClientStep::Challenge(challenge.clone()),
             Phase::Ready(_) => ClientStep::Ready,
-            Phase::Content(exchange) if self.wants_content(exchange) => ClientStep::NeedContent,
             Phase::Closed => ClientStep::Close,
             Phase::Opening
             | Phase::Login(Login::Answer(_) | Login::Cancel)

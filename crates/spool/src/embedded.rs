@@ -22,6 +22,7 @@ mod pool;
 mod queue;
 mod read;
 mod recover;
+mod room;
 mod scan;
 mod segment;
 mod settings;
@@ -203,23 +204,9 @@ impl Drop for Embedded {
     }
 }
 
-impl Embedded {
-    /// Whether there is as much room as new messages need.
-    fn check_room(&self) -> Result<(), SpoolError> {
-        self.shared.check()?;
-        let dir = &self.shared.folders.whole;
-        let room = self
-            .shared
-            .disk()
-            .room(dir)
-            .map_err(|cause| SpoolError::io("ask for the room in", dir, &cause))?;
-        if Octets(room) < self.shared.settings.floor { Err(SpoolError::NoRoom) } else { Ok(()) }
-    }
-}
-
 impl Restore for Embedded {
     async fn draft_as(&self, wanted: SpoolId) -> Result<EmbeddedDraft, SpoolError> {
-        self.check_room()?;
+        room::check(&self.shared)?;
         let shared = Arc::clone(&self.shared);
         Ok(if shared.take_id(wanted) {
             EmbeddedDraft::named(shared, wanted)
@@ -238,7 +225,7 @@ impl Spool for Embedded {
     type Draft = EmbeddedDraft;
 
     async fn draft(&self) -> Result<EmbeddedDraft, SpoolError> {
-        self.check_room()?;
+        room::check(&self.shared)?;
         Ok(EmbeddedDraft::new(Arc::clone(&self.shared)))
     }
 

@@ -28,7 +28,7 @@ mod sink;
 pub use generator::{Held, Made, Mechanism, Plan, Security, generate, hold};
 pub use marker::Marker;
 pub use program::main;
-pub use sink::{Mood, Sink, SinkPlan, Tally};
+pub use sink::{Mood, Offers, Sink, SinkPlan, Tally};
 
 #[cfg(test)]
 mod tests;

@@ -198,6 +198,7 @@ fn limits(timeouts: &Timeouts) -> ClientLimits {
         content_block: defaults.content_block.min(timeouts.reply),
         final_reply: timeouts.final_reply,
         farewell: FAREWELL.min(timeouts.reply),
+        along: defaults.along,
     }
 }
 

@@ -1,6 +1,9 @@
 //! An open line to a host: its stream, its session, and what to call it.
 
+use std::future::{Future as _, poll_fn};
 use std::io;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use gatepost_mail::Reply;
@@ -103,6 +106,23 @@ impl Line {
             self.session.receive(&self.heard, instant());
         }
         self.session.hang_up();
+    }
+
+    /// Takes in what has come while nothing was under way, without waiting for more; says whether the line still stands. A host
+    /// that closes an idle line is found out here, before anything is said that it may or may not have read.
+    pub(super) async fn still_stands(&mut self) -> bool {
+        self.heard.clear();
+        self.heard.reserve(READ);
+        let come = {
+            let mut read = pin!(self.stream.read_buf(&mut self.heard));
+            poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx))).await
+        };
+        match come {
+            Poll::Pending => return true,
+            Poll::Ready(Ok(1..)) => self.session.receive(&self.heard, instant()),
+            Poll::Ready(_) => self.session.hang_up(),
+        }
+        matches!(self.session.step(), ClientStep::Ready)
     }
 
     async fn read(&mut self) -> Result<io::Result<usize>, Elapsed> {

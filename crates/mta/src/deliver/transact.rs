@@ -2,7 +2,7 @@
 
 use gatepost_mail::{Recipient, Reply};
 use gatepost_policy::notice::Happened;
-use gatepost_smtp::{Connection, Extension, RecipientOutcome, Transaction, TransactionOutcome, fits};
+use gatepost_smtp::{Cause, Connection, Extension, RecipientOutcome, Stage, Transaction, TransactionOutcome, fits};
 use gatepost_spool::Spool;
 
 use super::job::{Addressee, Fate, Job, Lent, Result};
@@ -76,6 +76,9 @@ pub(super) async fn transact<S: Spool, D>(
     mut line: Line,
     attempt: &Attempt<'_>,
 ) -> Verdict {
+    if attempt.used == Use::Again && !line.still_stands().await {
+        return gone(&line, attempt);
+    }
     let lent = &attempt.job.lent;
     let transaction = transaction(lent, attempt.recipients);
     let conversion = match fits(line.session.offers(), &transaction) {
@@ -183,8 +186,11 @@ fn fate_of(
         }
         // Another host would be a second copy for sure if this one has taken it.
         RecipientOutcome::InDoubt(cause) => {
+            // Hung up without an answer to anything: the host has closed a line that had been idle, by all likelihood.
+            let unheard = matches!(cause, Cause::HungUp(Stage::Reset | Stage::Mail));
             let why = format!("all was sent and no answer came: {cause}");
-            (Fate::InDoubt(cause.reply().cloned(), why), None)
+            let again = (unheard && lost == Why::Stale).then_some(Why::Stale);
+            (Fate::InDoubt(cause.reply().cloned(), why), again)
         }
     }
 }
@@ -196,6 +202,17 @@ fn result_of(line: &Line, addressee: &Addressee, fate: Fate) -> Result {
 
 const fn cannot_carry(reply: Reply) -> Fate {
     Fate::Failed(reply, "delivery.cannot-carry")
+}
+
+/// The line had ended before anything was said over it.
+fn gone(line: &Line, attempt: &Attempt<'_>) -> Verdict {
+    let why = || Fate::Waits(None, "the host closed the line while it was idle".into());
+    let left = |addressee: &Addressee| Left {
+        addressee: addressee.clone(),
+        said: result_of(line, addressee, why()),
+        why: Why::Stale,
+    };
+    Verdict { settled: Vec::new(), left: attempt.recipients.iter().map(left).collect(), line: None }
 }
 
 /// All have this fate, and the line is as good as before.

@@ -56,6 +56,32 @@ async fn a_reply_that_is_none_after_the_final_dot() {
     is_tried_again_at_the_same_host(Script::polite().reply(".", "what?").times(2)).await;
 }
 
+/// Content that went along with its envelope may have arrived although its recipient had no answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_falls_silent_in_the_middle_of_a_group() {
+    let script = Script::polite().stall("RCPT").when("second@").once();
+    let world = World::new()
+        .zone(ZONE)
+        .exchanger("first.there.example", script)
+        .exchanger("second.there.example", Script::polite())
+        .start()
+        .await
+        .unwrap();
+    let instance = Instance::start_with(|settings| {
+        hasty(&world)(settings);
+        settings.timeouts.reply = Duration::from_millis(300);
+    });
+    instance.hand_in(&mail(&["first@there.example"])).await;
+    instance.await_finished(1).await;
+    instance.hand_in(&mail(&["second@there.example"])).await;
+    instance.await_finished(2).await;
+    let deferred = instance.events("deferred");
+    assert_eq!(deferred.len(), 1, "{deferred:?}");
+    assert!(deferred[0]["cause"].as_str().unwrap().starts_with("in doubt at first.there.example"), "{deferred:?}");
+    assert_eq!(world.exchanger("first.there.example").unwrap().messages().len(), 2);
+    assert!(world.exchanger("second.there.example").unwrap().memory().connections.is_empty());
+}
+
 /// Two hosts share the mail by chance; whoever may have it is asked first, also by the next server.
 #[tokio::test(flavor = "multi_thread")]
 async fn chance_does_not_send_a_second_copy_to_another_host() {

@@ -1,6 +1,7 @@
 //! Few connections for many messages, few transactions for many recipients.
 
 use gatepost_spool::{Entry, RecipientState};
+use gatepost_testworld::exchanger::Transfer;
 use gatepost_testworld::script::Script;
 use gatepost_testworld::world::World;
 
@@ -52,6 +53,32 @@ async fn one_after_the_other_goes_over_one_connection() {
         instance.await_finished(number).await;
     }
     assert_eq!(world.exchanger(MX).unwrap().memory().connections.len(), 1);
+}
+
+/// The first message of a line goes by DATA; what follows it closely goes in one group with its envelope.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_has_taken_one_gets_the_next_in_one_group() {
+    let content = b"Subject: dots\r\n\r\n.\r\n..two\r\nend\r\n";
+    for (script, wanted) in [
+        (Script::polite(), Transfer::Chunks),
+        (Script::polite().lacks("CHUNKING"), Transfer::Data),
+        // One reply for each command: nothing goes before its turn.
+        (Script::polite().lacks("PIPELINING"), Transfer::Chunks),
+    ] {
+        let world = world(script).await;
+        let instance = Instance::facing(&world);
+        for number in 1..=3 {
+            instance.hand_in(&mail(&["bob@there.example"]).with(content)).await;
+            instance.await_finished(number).await;
+        }
+        let exchanger = world.exchanger(MX).unwrap();
+        let messages = exchanger.messages();
+        let transfers: Vec<Transfer> = messages.iter().map(|message| message.transfer).collect();
+        assert_eq!(transfers, [Transfer::Data, wanted, wanted], "{}", exchanger.story());
+        assert!(messages.iter().all(|message| message.content == content));
+        assert_eq!(exchanger.memory().connections.len(), 1);
+        assert!(exchanger.complaints().is_empty(), "{:?}", exchanger.complaints());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

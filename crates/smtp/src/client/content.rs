@@ -5,30 +5,45 @@ use std::time::Instant;
 use gatepost_mail::Reply;
 use gatepost_mail::reply::Class;
 
-use super::exchange::{Carriage, Exchange};
+use super::exchange::{Carriage, Exchange, Whole};
 use super::phase::{Awaited, Leftover, Phase, Whose, outcome_of};
-use super::{CLOSING, Cause, ClientSession, Connection, More, NotNow, Stage};
+use super::{CLOSING, Cause, ClientSession, Connection, More, NotNow, Record, Stage};
 use crate::content_writer::{write_chunk, write_last_chunk};
 use crate::{Extension, Protocol};
 
 /// Most chunks whose replies are outstanding, where the server has PIPELINING.
 const CHUNKS_AHEAD: usize = 8;
 
+/// With so many octets that wait to be sent no more are gathered.
+const MOST_GATHERED: usize = 128 * 1024;
+
 impl ClientSession {
+    /// Announces content whose length is known.
+    pub(super) fn begin_content(&mut self, exchange: Box<Exchange>) {
+        if let Carriage::Whole(Whole { left, .. }) = exchange.carriage {
+            self.wire.outbox.put(format_args!("BDAT {} LAST\r\n", left.0));
+        }
+        self.phase = Phase::Content(exchange);
+    }
+
     /// Takes a piece of content, at `NeedContent`: lines with CRLF as they are in the message, dots not stuffed; or
-    /// any octets, for BINARYMIME. A piece becomes a chunk where BDAT is used, so pieces should not be small.
+    /// any octets, for BINARYMIME. Where BDAT is used and the transaction names no size, a piece becomes a chunk, so pieces
+    /// should not be small.
     ///
     /// # Errors
     ///
-    /// [`NotNow`] at any other step: ask `step` after every piece.
+    /// [`NotNow`] at any other step: ask `step` after every piece. The same where a transaction names its size and the
+    /// content has another; then the connection can only be closed.
     pub fn content(&mut self, piece: &[u8], more: More, now: Instant) -> Result<(), NotNow> {
         self.wire.outbox.forget_lent();
-        let Phase::Content(exchange) = &self.phase else { return Err(NotNow) };
-        if self.wire.outbox.has_unsent() || !self.wants_content(exchange) {
+        if !self.needs_content() {
             return Err(NotNow);
         }
-        self.since = now;
         let Phase::Content(exchange) = &mut self.phase else { return Err(NotNow) };
+        if let Carriage::Whole(whole) = &mut exchange.carriage {
+            whole.take(piece, more)?;
+        }
+        self.since = now;
         let out = self.wire.outbox.octets();
         match (&mut exchange.carriage, more) {
             (Carriage::Dots(writer), More::ThereIsMore) => writer.write(piece, out),
@@ -36,6 +51,7 @@ impl ClientSession {
                 writer.write(piece, out);
                 writer.finish(out);
             }
+            (Carriage::Whole(_), _) => out.extend_from_slice(piece),
             (Carriage::Chunks, More::ThereIsMore) if piece.is_empty() => {}
             (Carriage::Chunks, More::ThereIsMore) => {
                 write_chunk(piece, out);
@@ -49,12 +65,18 @@ impl ClientSession {
         Ok(())
     }
 
-    pub(super) fn wants_content(&self, exchange: &Exchange) -> bool {
-        let ahead = if self.offers.has(Extension::Pipelining) { CHUNKS_AHEAD } else { 1 };
+    /// Whether content is to come next. What has been announced is gathered behind that, and is not sent in crumbs.
+    pub(super) fn needs_content(&self) -> bool {
+        let Phase::Content(exchange) = &self.phase else { return false };
         match exchange.carriage {
-            Carriage::Dots(_) => true,
-            Carriage::Chunks => self.wire.awaited.len() < ahead,
+            Carriage::Whole(_) => self.wire.outbox.len() < MOST_GATHERED,
+            Carriage::Dots(_) => !self.wire.outbox.has_unsent(),
+            Carriage::Chunks => !self.wire.outbox.has_unsent() && self.wire.awaited.len() < self.ahead(),
         }
+    }
+
+    fn ahead(&self) -> usize {
+        if self.offers.has(Extension::Pipelining) { CHUNKS_AHEAD } else { 1 }
     }
 
     fn await_end(&mut self) {
@@ -119,7 +141,13 @@ impl ClientSession {
             return self.break_off(Cause::Unexpected { stage: Stage::End, reply });
         }
         let Phase::Ending(mut exchange) = self.take_phase() else { return };
-        exchange.leftover = Leftover::Nothing;
+        // Where nobody was there to get the content, the server may still have the sender.
+        if exchange.has_accepted() {
+            exchange.leftover = Leftover::Nothing;
+        }
+        if reply.class() == Class::Done {
+            self.record = Record::Proven;
+        }
         if reply.code().get() == CLOSING {
             exchange.connection = Connection::Ended;
         }

@@ -1,19 +1,25 @@
 //! MAIL, RCPT and DATA: pipelined where that is offered (RFC 2920), else one by one.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gatepost_mail::Reply;
 use gatepost_mail::reply::Class;
 
 use super::command::{MailCommand, RcptCommand};
-use super::exchange::{Carriage, Exchange, Next, Nonsense};
+use super::exchange::{Carriage, Departure, Exchange, Next, Nonsense, Whole};
 use super::phase::{Awaited, EnvelopeCommand, Leftover, Phase};
-use super::{Cause, ClientSession, NotNow, Transaction};
-use crate::Extension;
+use super::{Cause, ClientSession, NotNow, Record, Transaction};
+use crate::{Extension, Protocol};
 
 /// Most commands whose replies are outstanding. Their replies have to fit into the buffers of the network, or
 /// both sides wait for each other for ever (RFC 2920 section 3.1).
 const PIPELINE_DEPTH: usize = 100;
+
+/// Most replies that may be outstanding when content goes along: whatever the server says is to be read soon.
+const REPLIES_BEHIND: usize = 8;
+
+/// Silence after which a server is not trusted as before: it may have closed the connection.
+const BRISK: Duration = Duration::from_secs(1);
 
 impl ClientSession {
     /// Begins a transaction, at `Ready`. Its outcome comes as a step of its own; what this server cannot take at all
@@ -25,8 +31,9 @@ impl ClientSession {
     pub fn send(&mut self, transaction: Transaction, now: Instant) -> Result<(), NotNow> {
         let Phase::Ready(leftover) = self.phase else { return Err(NotNow) };
         self.wire.outbox.forget_lent();
-        self.since = now;
-        let mut exchange = Exchange::new(transaction, &self.offers, leftover);
+        let idle = now.saturating_duration_since(std::mem::replace(&mut self.since, now));
+        let departure = self.departure(&transaction, idle);
+        let mut exchange = Exchange::new(transaction, &self.offers, (leftover, departure));
         exchange.protocol = self.settings.protocol;
         if exchange.is_settled() {
             self.finish(exchange);
@@ -35,12 +42,30 @@ impl ClientSession {
         self.transactions = self.transactions.saturating_add(1);
         self.phase = Phase::Envelope(Box::new(exchange));
         self.pump();
+        self.leave_envelope();
         Ok(())
+    }
+
+    /// When content may go by BDAT although DATA would do: only where the server has taken a message over this connection
+    /// just now. Whoever hangs up without a word in a transaction does so in the first, and if it had the content too, nobody
+    /// could tell that it has not taken it. An LMTP server gives as many replies to the content as it has taken
+    /// recipients, so those have to be known first.
+    fn departure(&self, transaction: &Transaction, idle: Duration) -> Option<Departure> {
+        if self.record == Record::Blank || idle > BRISK {
+            return None;
+        }
+        let small = transaction.size.is_some_and(|size| size <= self.settings.limits.along);
+        let pipelines = self.offers.has(Extension::Pipelining) && self.settings.protocol == Protocol::Smtp;
+        Some(if small && pipelines { Departure::WithEnvelope } else { Departure::AfterReplies })
     }
 
     /// Takes the reply to a command of the envelope.
     pub(super) fn envelope_answered(&mut self, command: EnvelopeCommand, reply: Reply) {
-        let Phase::Envelope(exchange) = &mut self.phase else { return };
+        let (Phase::Envelope(exchange) | Phase::Content(exchange) | Phase::Ending(exchange)) =
+            &mut self.phase
+        else {
+            return;
+        };
         let taken = match command {
             EnvelopeCommand::Reset => reset(reply),
             EnvelopeCommand::Mail => exchange.mail(reply),
@@ -94,8 +119,13 @@ impl ClientSession {
                         Next::Nothing
                     }
                     // Content would follow at once, and nobody knows yet whether anyone is there to get it.
-                    Carriage::Chunks if self.wire.awaited.is_empty() => Next::Content,
-                    Carriage::Chunks => return,
+                    Carriage::Chunks | Carriage::Whole(_) if self.wire.awaited.is_empty() => Next::Content,
+                    Carriage::Whole(Whole { departure: Departure::WithEnvelope, .. })
+                        if self.wire.awaited.len() <= REPLIES_BEHIND =>
+                    {
+                        Next::Content
+                    }
+                    Carriage::Chunks | Carriage::Whole(_) => return,
                 },
                 Next::LoneDot => {
                     self.wire.say(Awaited::Envelope(EnvelopeCommand::EmptyEnd), ".");
@@ -106,17 +136,17 @@ impl ClientSession {
         }
     }
 
-    /// Goes on once every command has its reply.
+    /// Goes on once every command has its reply, or with content that does not wait for them.
     fn leave_envelope(&mut self) {
-        if !self.wire.awaited.is_empty() {
+        let along = |exchange: &Exchange| exchange.goes_along() && exchange.next == Next::Content;
+        let goes_along = matches!(&self.phase, Phase::Envelope(exchange) if along(exchange));
+        if !self.wire.awaited.is_empty() && !goes_along {
             return;
         }
-        if let Phase::Envelope(exchange) = self.take_phase() {
-            if exchange.next == Next::Content {
-                self.phase = Phase::Content(exchange);
-            } else {
-                self.finish(*exchange);
-            }
+        match self.take_phase() {
+            Phase::Envelope(exchange) if exchange.next == Next::Content => self.begin_content(exchange),
+            Phase::Envelope(exchange) => self.finish(*exchange),
+            others => self.phase = others,
         }
     }
 }

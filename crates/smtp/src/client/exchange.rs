@@ -2,11 +2,11 @@
 
 use gatepost_mail::Ending;
 use gatepost_mail::reply::{Class, table};
-use gatepost_mail::{Body, Domain, EnhancedStatus, International, Reply};
+use gatepost_mail::{Body, Domain, EnhancedStatus, International, Octets, Reply};
 
 use super::phase::{Leftover, outcome_of};
-use super::transaction::{recipient_needs_utf8, sender_needs_utf8, takes_binary};
-use super::{Connection, Conversion, Offers, RecipientOutcome, Transaction, TransactionOutcome, fits};
+use super::transaction::{More, recipient_needs_utf8, sender_needs_utf8};
+use super::{Connection, Conversion, NotNow, Offers, RecipientOutcome, Transaction, TransactionOutcome, fits};
 use crate::content_writer::DotWriter;
 use crate::{Extension, Protocol};
 
@@ -57,7 +57,37 @@ pub(super) enum Next {
 /// How the content goes.
 pub(super) enum Carriage {
     Dots(DotWriter),
+    /// A chunk for each piece.
     Chunks,
+    /// One chunk.
+    Whole(Whole),
+}
+
+/// Content whose length is known before it goes: one chunk, of which so many octets are still to come.
+pub(super) struct Whole {
+    pub(super) left: Octets,
+    pub(super) departure: Departure,
+}
+
+/// When a chunk goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Departure {
+    /// Once it is known that somebody is there to get it.
+    AfterReplies,
+    /// With the envelope, in one group of commands.
+    WithEnvelope,
+}
+
+impl Whole {
+    /// Counts a piece. It must be no more than was announced, and the last one no less.
+    pub(super) fn take(&mut self, piece: &[u8], more: More) -> Result<(), NotNow> {
+        let left = self.left.0.checked_sub(Octets::of(piece).0).ok_or(NotNow)?;
+        if left > 0 && more == More::Last {
+            return Err(NotNow);
+        }
+        self.left = Octets(left);
+        Ok(())
+    }
 }
 
 /// How addresses are written.
@@ -74,7 +104,11 @@ pub(super) struct Nonsense(pub(super) Reply);
 
 impl Exchange {
     /// Settles at once whatever can be settled without the server.
-    pub(super) fn new(transaction: Transaction, offers: &Offers, leftover: Leftover) -> Self {
+    pub(super) fn new(
+        transaction: Transaction,
+        offers: &Offers,
+        (leftover, departure): (Leftover, Option<Departure>),
+    ) -> Self {
         let mut slots = Vec::new();
         slots.resize_with(transaction.recipients.len(), || Slot::Waiting);
         let next = if leftover == Leftover::Transaction { Next::Reset } else { Next::Mail };
@@ -86,7 +120,7 @@ impl Exchange {
             in_vain: 0,
             leftover,
             connection: Connection::Usable,
-            carriage: carriage(&transaction, offers),
+            carriage: carriage(&transaction, offers, departure),
             spelling: spelling(&transaction, offers),
             transaction,
         };
@@ -96,6 +130,11 @@ impl Exchange {
         exchange.settle_unspeakable();
         exchange.keep_to_limits(offers);
         exchange
+    }
+
+    /// Whether the content goes along with the envelope.
+    pub(super) const fn goes_along(&self) -> bool {
+        matches!(self.carriage, Carriage::Whole(Whole { departure: Departure::WithEnvelope, .. }))
     }
 
     /// Whether nothing is left to ask for.
@@ -274,16 +313,17 @@ fn impossible(transaction: &Transaction, offers: &Offers) -> Option<Reply> {
     }
 }
 
-/// DATA wherever it carries the content unchanged: it can be pipelined with the recipients, needs one reply instead
-/// of one for each chunk, and is what every server has been tried with. BDAT for BINARYMIME, and where a last line
-/// without CRLF shall stay so.
-fn carriage(transaction: &Transaction, offers: &Offers) -> Carriage {
-    let chunking = offers.has(Extension::Chunking);
-    let binary = transaction.body == Body::BinaryMime && takes_binary(offers);
-    if binary || (chunking && transaction.ending == Ending::Open) {
-        Carriage::Chunks
-    } else {
-        Carriage::Dots(DotWriter::new())
+/// DATA is what every server has been tried with. BDAT in one chunk where that has a `departure`, and where DATA cannot carry the
+/// content unchanged: BINARYMIME, or a last line without CRLF. Chunk by chunk if the size is not known then.
+fn carriage(transaction: &Transaction, offers: &Offers, departure: Option<Departure>) -> Carriage {
+    let needed = transaction.body == Body::BinaryMime || transaction.ending == Ending::Open;
+    let departure = departure.or_else(|| needed.then_some(Departure::AfterReplies));
+    match (departure, transaction.size) {
+        (Some(departure), Some(left)) if offers.has(Extension::Chunking) => {
+            Carriage::Whole(Whole { left, departure })
+        }
+        (Some(_), None) if needed && offers.has(Extension::Chunking) => Carriage::Chunks,
+        (None | Some(_), _) => Carriage::Dots(DotWriter::new()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatepost_mail::Domain;
+use gatepost_mail::{Domain, Octets};
 
 use crate::Protocol;
 
@@ -43,7 +43,7 @@ pub enum AuthUse {
     Required,
 }
 
-/// How long a client waits. The defaults are those of RFC 5321 section 4.5.3.2.
+/// How long a client waits, and for what it does not. The defaults of the waits are those of RFC 5321 section 4.5.3.2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientLimits {
     /// For the greeting. Section 4.5.3.2.1.
@@ -60,6 +60,10 @@ pub struct ClientLimits {
     pub final_reply: Duration,
     /// For the reply to QUIT, which changes nothing any more.
     pub farewell: Duration,
+    /// The largest content that goes along with its envelope where the server has PIPELINING and CHUNKING: MAIL, RCPT and BDAT
+    /// in one group (RFC 2920 section 3.1, RFC 3030), for one round trip less. The first message of a connection waits for its replies, and goes by DATA. What the server refuses then was sent in vain. 0 for
+    /// never.
+    pub along: Octets,
 }
 
 impl Default for ClientLimits {
@@ -72,6 +76,7 @@ impl Default for ClientLimits {
             content_block: minutes(3),
             final_reply: minutes(10),
             farewell: Duration::from_secs(10),
+            along: Octets::kib(64),
         }
     }
 }

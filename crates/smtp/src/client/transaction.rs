@@ -15,16 +15,14 @@ pub struct Transaction {
     pub reverse_path: ReversePath,
     /// Whom it is for. Those above what the server takes at once come back as `NotTried`.
     pub recipients: Vec<Recipient>,
-    /// The size of the content as it will be sent, dots unstuffed, where it is known.
+    /// The size of the content as it will be sent, to the octet and with dots unstuffed, where it is known: then it may go in one
+    /// chunk where the server has CHUNKING (RFC 3030).
     pub size: Option<Octets>,
     /// What the content needs, after any conversion.
     pub body: Body,
     /// Whether it was handed in with SMTPUTF8.
     pub international: International,
-    /// How its last line ends. Content with lines goes by DATA, which every server has had for decades and which
-    /// takes one reply less to wait for where the end of the recipients is pipelined with it. BDAT is used only
-    /// where DATA cannot carry the content unchanged: BINARYMIME, or a last line without CRLF. Where the server
-    /// has no CHUNKING, such a line gets its CRLF.
+    /// How its last line ends. A last line without CRLF stays so where the server has CHUNKING; else it gets its CRLF.
     pub ending: Ending,
     /// How much a report returns.
     pub returns: Option<Return>,

@@ -6,6 +6,8 @@
 )]
 
 #[cfg(test)]
+mod along;
+#[cfg(test)]
 mod content;
 #[cfg(test)]
 mod envelope;

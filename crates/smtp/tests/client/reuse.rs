@@ -1,6 +1,7 @@
 //! Many transactions over one connection.
 
 use crate::stage::{Scene, mail, some_moment};
+use gatepost_mail::Octets;
 use gatepost_smtp::{ClientLimits, ClientSession, ClientStep, Transaction};
 use std::time::Duration;
 
@@ -109,6 +110,7 @@ fn each_wait_has_its_own_length() {
         content_block: Duration::from_secs(4),
         final_reply: Duration::from_secs(5),
         farewell: Duration::from_secs(6),
+        along: Octets(0),
     };
     let start = some_moment();
     let scene = Scene::new("").with(|settings| settings.limits = limits.into());

@@ -3,8 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use gatepost_mail::Ending;
-use gatepost_mail::{Body, Domain, ForwardPath, International, Recipient, ReversePath};
+use gatepost_mail::{Body, Domain, Ending, ForwardPath, International, Octets, Recipient, ReversePath};
 use gatepost_smtp::{
     AuthStart, AuthUse, ClientLimits, ClientSession, ClientSettings, ClientStep, Connection, More, Protocol,
     RecipientOutcome, TlsUse, Transaction, TransactionOutcome,
@@ -33,7 +32,8 @@ impl Scene {
             protocol: Protocol::Smtp,
             tls: TlsUse::Never,
             auth: AuthUse::None,
-            limits: ClientLimits::default().into(),
+            // How the content is cut decides what the chunks are, and each scene is cut in many ways.
+            limits: ClientLimits { along: Octets(0), ..ClientLimits::default() }.into(),
         };
         Self { settings, mail: Vec::new(), login: (None, Vec::new()), script: script.to_owned() }
     }

@@ -16,6 +16,7 @@ use super::index::{Index, RESERVED, Stage};
 use super::keeper;
 use super::pool::Pool;
 use super::queue::{Job, Queue};
+use super::room::Room;
 use super::segment::Spare;
 use super::settings::{Drive, EmbeddedSettings};
 use super::writer::Writer;
@@ -56,6 +57,7 @@ pub(super) struct Shared {
     pub(super) restored: Mutex<BTreeSet<SpoolId>>,
     pub(super) queue: Queue,
     pub(super) drafts: Arc<Budget>,
+    pub(super) room: Room,
     /// For the records of large messages.
     pub(super) pool: Arc<Pool>,
     pub(super) changed: Notify,
@@ -85,6 +87,7 @@ impl Shared {
             restored: Mutex::default(),
             queue: Queue::default(),
             drafts: Arc::new(Budget::new(settings.draft_memory)),
+            room: Room::default(),
             pool: Arc::new(Pool::of(settings.largest_buffer())),
             changed: Notify::new(),
             keeper: Signal::default(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::flags::{Flags, fault};
-use super::{Made, Mood, Plan, Security, Sink, SinkPlan, Tally, clock, generate, hold};
+use super::{Made, Mood, Offers, Plan, Security, Sink, SinkPlan, Tally, clock, generate, hold};
 use crate::authority::Authority;
 
 const USAGE: &str = "gatepost-load generate|hold|sink|identity [--flag value]...";
@@ -90,8 +90,9 @@ async fn serve(words: &[String]) -> io::Result<()> {
     let file: Option<PathBuf> = flags.take("--moments")?;
     let mood = flags.or("--mood", Mood::Accepting)?;
     let address = flags.or("--address", SinkPlan::default().address)?;
+    let offers = flags.or("--offers", SinkPlan::default().offers)?;
     flags.end()?;
-    let sink = Sink::start(SinkPlan { address, mood }).await?;
+    let sink = Sink::start(SinkPlan { address, mood, offers }).await?;
     say(&format!("listening={}", sink.address()))?;
     let mut orders = orders();
     let mut expected = u64::MAX;
@@ -164,6 +165,18 @@ fn say(line: &str) -> io::Result<()> {
     let mut output = io::stdout().lock();
     writeln!(output, "{line}")?;
     output.flush()
+}
+
+impl std::str::FromStr for Offers {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "chunking" => Ok(Self::Chunking),
+            "data-alone" => Ok(Self::DataAlone),
+            _others => Err(()),
+        }
+    }
 }
 
 impl std::str::FromStr for Mood {

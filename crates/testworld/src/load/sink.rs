@@ -25,6 +25,17 @@ pub struct SinkPlan {
     pub address: SocketAddr,
     /// How recipients are answered, until [`Sink::turn`] says otherwise.
     pub mood: Mood,
+    /// What the answer to EHLO says.
+    pub offers: Offers,
+}
+
+/// What a sink says that it can do, beside PIPELINING, SIZE and 8BITMIME.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offers {
+    /// CHUNKING (RFC 3030), as large providers and the servers that most others run do.
+    Chunking,
+    /// Content comes by DATA.
+    DataAlone,
 }
 
 /// How recipients are answered.
@@ -38,7 +49,7 @@ pub enum Mood {
 
 impl Default for SinkPlan {
     fn default() -> Self {
-        Self { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), mood: Mood::Accepting }
+        Self { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), mood: Mood::Accepting, offers: Offers::Chunking }
     }
 }
 
@@ -46,6 +57,7 @@ impl Default for SinkPlan {
 struct Shared {
     tally: Mutex<Tally>,
     mood: watch::Sender<Mood>,
+    offers: Offers,
     /// How many different messages there are.
     distinct: watch::Sender<u64>,
 }
@@ -78,6 +90,7 @@ impl Sink {
         let shared = Arc::new(Shared {
             tally: Mutex::new(Tally::default()),
             mood: watch::Sender::new(plan.mood),
+            offers: plan.offers,
             distinct: watch::Sender::new(0),
         });
         let mut sessions = JoinSet::new();

@@ -4,13 +4,15 @@ use std::io;
 
 use memchr::memmem::Finder;
 
-use super::{Mood, Shared};
+use super::{Mood, Offers, Shared};
 use crate::load::line::Line;
 use crate::load::{Marker, clock};
 
 const GREETING: &[u8] = b"220 sink.example ESMTP\r\n";
-/// What gatepost and Postfix can both make use of; the same for both.
-const HELLO: &[u8] =
+/// What a host of today offers, the same to all: a client takes of it what it can.
+const HELLO: &[u8] = b"250-sink.example\r\n250-PIPELINING\r\n250-SIZE\r\n250-8BITMIME\r\n250-CHUNKING\r\n250 ENHANCEDSTATUSCODES\r\n";
+/// The same without CHUNKING.
+const PLAIN_HELLO: &[u8] =
     b"250-sink.example\r\n250-PIPELINING\r\n250-SIZE\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n";
 const FINE: &[u8] = b"250 2.0.0 Ok\r\n";
 const SEND_IT: &[u8] = b"354 Send it\r\n";
@@ -28,8 +30,17 @@ const LONGEST_SEARCH: usize = 16 * 1024;
 /// What a command led to.
 enum Turn {
     Commands,
+    /// Up to the final dot.
     Content,
+    /// So many octets, behind BDAT.
+    Chunk(Chunk),
     Close,
+}
+
+/// What BDAT announces.
+struct Chunk {
+    octets: usize,
+    last: bool,
 }
 
 /// The replies of one batch of commands, which go out in one write.
@@ -37,6 +48,8 @@ struct Session<'a> {
     line: Line,
     replies: Vec<u8>,
     recipients: u32,
+    /// What came in the chunks of this message.
+    chunks: Search,
     end: Finder<'static>,
     shared: &'a Shared,
 }
@@ -44,7 +57,8 @@ struct Session<'a> {
 /// Serves until the client quits or closes.
 pub(super) async fn serve(line: Line, shared: &Shared) -> io::Result<()> {
     let end = Finder::new(FINAL_DOT);
-    let mut session = Session { line, replies: GREETING.to_vec(), recipients: 0, end, shared };
+    let replies = GREETING.to_vec();
+    let mut session = Session { line, replies, recipients: 0, chunks: Search::default(), end, shared };
     loop {
         // A whole line that is here already belongs to the same batch.
         if !session.line.unused().contains(&b'\n') {
@@ -57,6 +71,7 @@ pub(super) async fn serve(line: Line, shared: &Shared) -> io::Result<()> {
                 session.answer().await?;
                 session.content().await?;
             }
+            Turn::Chunk(chunk) => session.chunk(&chunk).await?,
             Turn::Close => return session.answer().await,
         }
     }
@@ -75,7 +90,8 @@ impl Session<'_> {
         let mut verb = [0; 4];
         verb.iter_mut().zip(self.line.unused()).for_each(|(to, from)| *to = from.to_ascii_uppercase());
         let (reply, turn) = match &verb {
-            b"EHLO" | b"HELO" => (HELLO, Turn::Commands),
+            b"EHLO" | b"HELO" => (self.hello(), Turn::Commands),
+            b"BDAT" => (&[][..], self.announced(length).map_or(Turn::Close, Turn::Chunk)),
             b"RCPT" => (self.recipient(), Turn::Commands),
             b"DATA" if self.recipients == 0 => (NO_RECIPIENT, Turn::Commands),
             b"DATA" => (SEND_IT, Turn::Content),
@@ -94,6 +110,21 @@ impl Session<'_> {
         turn
     }
 
+    fn hello(&self) -> &'static [u8] {
+        match self.shared.offers {
+            Offers::Chunking => HELLO,
+            Offers::DataAlone => PLAIN_HELLO,
+        }
+    }
+
+    /// What the line of BDAT says; none where it makes no sense.
+    fn announced(&self, length: usize) -> Option<Chunk> {
+        let line = str::from_utf8(self.line.unused().get(..length)?).ok()?;
+        let mut words = line.split_ascii_whitespace().skip(1);
+        let octets = words.next()?.parse().ok()?;
+        Some(Chunk { octets, last: words.next().is_some_and(|word| word.eq_ignore_ascii_case("LAST")) })
+    }
+
     fn recipient(&mut self) -> &'static [u8] {
         if *self.shared.mood.borrow() == Mood::Deferring {
             self.shared.tally().deferred += 1;
@@ -106,7 +137,6 @@ impl Session<'_> {
     /// Reads one content to its end, and counts it.
     async fn content(&mut self) -> io::Result<()> {
         let mut search = Search::default();
-        let mut octets = 0;
         loop {
             let unused = self.line.unused();
             let found = self.end.find(unused);
@@ -116,7 +146,7 @@ impl Session<'_> {
                 None => unused.len().saturating_sub(FINAL_DOT.len() - 1),
             };
             search.look(unused.get(..length).unwrap_or_default());
-            octets += u64::try_from(length).unwrap_or_default();
+            search.octets += u64::try_from(length).unwrap_or_default();
             self.line.consume(length);
             if found.is_some() {
                 break;
@@ -125,10 +155,42 @@ impl Session<'_> {
                 return Err(super::super::line::closed());
             }
         }
-        self.count(search.marker, octets);
+        self.take(search.marker, search.octets);
+        Ok(())
+    }
+
+    /// Reads one chunk, and counts the message with the last one. What nobody may get is read all the same
+    /// (RFC 3030 section 2).
+    async fn chunk(&mut self, chunk: &Chunk) -> io::Result<()> {
+        let mut left = chunk.octets;
+        while left > 0 {
+            if self.line.unused().is_empty() && !self.line.fill().await? {
+                return Err(super::super::line::closed());
+            }
+            let unused = self.line.unused();
+            let piece = unused.get(..left).unwrap_or(unused);
+            self.chunks.look(piece);
+            let length = piece.len();
+            self.line.consume(length);
+            left -= length;
+        }
+        self.chunks.octets += u64::try_from(chunk.octets).unwrap_or_default();
+        if self.recipients == 0 {
+            self.chunks = Search::default();
+            self.replies.extend_from_slice(NO_RECIPIENT);
+        } else if chunk.last {
+            let Search { marker, octets, .. } = std::mem::take(&mut self.chunks);
+            self.take(marker, octets);
+        } else {
+            self.replies.extend_from_slice(FINE);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, marker: Option<Marker>, octets: u64) {
+        self.count(marker, octets);
         self.recipients = 0;
         self.replies.extend_from_slice(FINE);
-        Ok(())
     }
 
     fn count(&self, marker: Option<Marker>, octets: u64) {
@@ -148,6 +210,7 @@ impl Session<'_> {
 struct Search {
     marker: Option<Marker>,
     before: Vec<u8>,
+    octets: u64,
 }
 
 impl Search {
