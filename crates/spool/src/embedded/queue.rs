@@ -95,6 +95,8 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct Inside {
     jobs: Vec<Job>,
+    /// What they write.
+    octets: usize,
     /// Jobs that somebody waits for: those that must be durable first.
     urgent: usize,
     /// Drafts that were begun and are neither committed nor given up.
@@ -143,6 +145,8 @@ const GATHER: Duration = Duration::from_millis(1);
 const GATHERINGS: usize = 4;
 /// With this many jobs there is nothing to gain from more.
 const ENOUGH: usize = 256;
+/// With so many octets to write there is nothing to gain either: while these go to the disk, others come in.
+const PLENTY: usize = 2 << 20;
 /// Turns between two trials to gather more, after one that was waited for in vain.
 const BETWEEN_TRIALS: u32 = 32;
 
@@ -158,7 +162,7 @@ impl Inside {
     /// Whether the committer should begin, rather than wait for more.
     const fn is_ready(&self) -> bool {
         let all_here = self.urgent > 0 && self.urgent >= self.usual && self.drafts <= self.stalled;
-        all_here || self.jobs.len() >= ENOUGH || self.closed
+        all_here || self.jobs.len() >= ENOUGH || self.octets >= PLENTY || self.closed
     }
 
     fn add(&mut self, job: Job) {
@@ -166,6 +170,7 @@ impl Inside {
         if matches!(job.task, Task::Commit(_)) {
             self.draft_ends();
         }
+        self.octets += job.frame.as_ref().map_or(0, Frame::len);
         self.jobs.push(job);
     }
 
@@ -198,7 +203,7 @@ impl Inside {
         if self.urgent > 0 {
             self.learn();
         }
-        self.urgent = 0;
+        (self.urgent, self.octets) = (0, 0);
         std::mem::take(&mut self.jobs)
     }
 }
