@@ -25,7 +25,7 @@ use machine::Business;
 use measure::Work;
 use record::Record;
 use relay::Kind;
-use settings::{Asked, Settings};
+use settings::{Asked, Offers, Settings};
 use work::{Limits, Turn};
 
 /// `cargo xtask bench [FLAGS]`.
@@ -72,26 +72,29 @@ struct Head {
     meter: &'static str,
     deferred: u64,
     postfix_deferred: u64,
+    offers: Offers,
 }
 
 impl Head {
     fn take(settings: &Settings, folder: &Path) -> Result<Self, String> {
         Ok(Self {
-            business: Business::now(),
+            business: Business::await_quiet(settings.patience),
             disk: machine::raw_appends(folder)?,
             limits: Limits::take(settings)?,
             meter: account::Account::open("probe").meter().told(),
             deferred: settings.deferred,
             postfix_deferred: settings.deferred(Kind::Postfix),
+            offers: settings.offers,
         })
     }
 
     fn told(&self) -> String {
-        let Self { business, disk, limits, meter, deferred, postfix_deferred } = self;
+        let Self { business, disk, limits, meter, deferred, postfix_deferred, offers } = self;
+        let takes = offers.told();
         format!(
             "At the begin: {}.\n\
              Disk: {disk:.0} appends of 4 KiB with fdatasync a second, by one writer.\n\
-             Generator straight to sink: {} of 4 KiB; {} of 1 MiB.\n\
+             Generator straight to sink: {} of 4 KiB; {} of 1 MiB. {takes}\n\
              CPU is that of the relay alone, ended children included, {meter}. In W6 {deferred} messages wait at gatepost, \
              {postfix_deferred} at Postfix.\n\
              Median of the rounds (lowest to highest); a ratio above 1 means that gatepost is better.",

@@ -109,6 +109,13 @@ fn after_the_session(event: &str, fields: &Fields) -> String {
             format!("a report was sent to {}: message {} {}", path(&get("to")), get("about"), get("action"))
         }
         "report-omitted" => format!("no report about {}{}", path(&get("recipient")), ruled(fields)),
+        "site-rests" => format!(
+            "nobody was reached at {}: {}; it rests for {} s, and what comes due for it waits on without a try{}",
+            get("next-hop"),
+            get("cause"),
+            get("seconds"),
+            ruled(fields)
+        ),
         "finished" => format!("the message left the queue after {}", seconds(fields)),
         "operated" => format!("the message was {} by {}", get("action"), get("by")),
         "reloaded" => "a new configuration is in force".to_owned(),

@@ -47,6 +47,7 @@ use self::names::Names;
 use self::room::Room;
 use self::site::Target;
 use self::sites::{Linger, Place, Presence, Sites};
+use crate::event::{What, quoted};
 use crate::lifetime::Phase;
 use crate::office::Office;
 
@@ -177,8 +178,15 @@ impl<S: Spool, D: Directory> Depot<S, D> {
     /// Nobody was reached.
     async fn give_up(&self, place: Place, job: Job, no_line: &NoLine) {
         let current = self.office.current.load_full();
-        let rest = |failures| rest(failures, current.rules()).decision;
-        for job in place.retreat(job, no_line, rest) {
+        let mut rests = None;
+        let rest = |failures| rests.insert(rest(failures, current.rules())).decision;
+        let jobs = place.retreat(job, no_line, rest);
+        if let Some(verdict) = rests {
+            let (next_hop, cause) = (no_line.next_hop.clone(), quoted(&*no_line.cause));
+            let (seconds, rule) = (verdict.decision.as_secs(), verdict.rule.as_str());
+            self.office.events.emit(None, None, What::SiteRests { next_hop, seconds, rule, cause });
+        }
+        for job in jobs {
             if self.is_ours(&job).await {
                 let results = job.all(&remote::fate_of(no_line), &no_line.next_hop);
                 conclude(&self.office, &job.lent, results).await;

@@ -260,6 +260,17 @@ pub enum What {
         /// Why.
         rule: &'static str,
     },
+    /// Nobody was reached at a site: it is left alone for a while, and what comes due for it meanwhile waits on without a try.
+    SiteRests {
+        /// Which.
+        next_hop: String,
+        /// For so many seconds.
+        seconds: u64,
+        /// By which rule.
+        rule: &'static str,
+        /// Why nobody was reached.
+        cause: String,
+    },
     /// A message left the queue: all its recipients are settled.
     Finished {
         /// Seconds since it was taken.

@@ -15,6 +15,7 @@ pub use login::{Credential, RouteLogin, TicketSettings};
 
 use gatepost_policy::Rules;
 use gatepost_policy::rules::Service;
+pub use gatepost_smtp::ChunkingUse;
 
 use crate::clock::Clock;
 
@@ -37,6 +38,8 @@ pub struct Settings {
     pub trust: Option<PathBuf>,
     /// The port at mail exchangers: 25, or another in a test.
     pub exchanger_port: u16,
+    /// When content goes to next hops by BDAT.
+    pub chunking: ChunkingUse,
     /// By which tokens of routes end.
     pub clock: Clock,
 }

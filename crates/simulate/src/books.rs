@@ -66,7 +66,7 @@ pub(crate) enum Answer {
 /// One copy for one recipient.
 #[derive(Debug)]
 pub(crate) struct Delivery {
-    /// When all of its content was there.
+    /// When the server had written all of its content.
     pub(crate) at: Duration,
     pub(crate) host: &'static str,
     pub(crate) name: String,

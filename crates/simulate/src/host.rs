@@ -22,7 +22,7 @@ const FEW: u64 = 2;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Habits {
     /// What it lists.
-    pub(crate) pipelining: bool,
+    pub(crate) lists: [Option<&'static str>; 2],
     /// Most recipients of a transaction.
     pub(crate) recipients: usize,
     /// Most connections.
@@ -32,7 +32,7 @@ pub(crate) struct Habits {
 /// Takes connections for ever.
 pub(crate) async fn run(stage: Arc<Stage>, host: Host, mut arrivals: Arrivals, mut chance: Chance) {
     let habits = Habits {
-        pipelining: chance.percent(70),
+        lists: [chance.percent(70).then_some("PIPELINING"), chance.percent(60).then_some("CHUNKING")],
         recipients: if chance.percent(25) { 2 } else { 100 },
         connections: if chance.percent(20) { FEW } else { u64::MAX },
     };

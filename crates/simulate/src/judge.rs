@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use gatepost_spool::{Entry, RecipientState, Spool};
+use gatepost_spool::{Entry, Fault, RecipientState, Spool};
 
 use crate::books::{Answer, Books, Delivery, Ending, Queued, Refusal, Sent, Wrong};
 use crate::letter::{Arrived, read};
+use crate::plan::{Mishap, Plan};
 use crate::queue::Queue;
 use crate::stage::Stage;
 
@@ -50,7 +51,7 @@ pub(crate) fn judge(stage: &Stage) -> Vec<Wrong> {
     let mut wrongs = std::mem::take(&mut books.wrongs);
     let elapsed = stage.trace.elapsed();
     let may_expire = elapsed + stage.clock.far_forward() >= stage.plan.expire;
-    let judge = Judge { books, may_expire };
+    let judge = Judge { books, may_expire, plan: &stage.plan };
     for (name, sent) in &books.letters {
         let tell = |what: String| Wrong { letter: Some(name.clone()), what };
         wrongs.extend(judge.kept_promises(sent).into_iter().map(tell));
@@ -78,6 +79,12 @@ struct Judge<'a> {
     books: &'a Books,
     /// Whether a message may have been given up for its age.
     may_expire: bool,
+    plan: &'a Plan,
+}
+
+/// Whether this stops a spool.
+const fn stops(mishap: &Mishap) -> bool {
+    matches!(mishap, Mishap::Fault(Fault::Write | Fault::Sync, _))
 }
 
 impl Judge<'_> {
@@ -158,9 +165,8 @@ impl Judge<'_> {
     fn may_have_taken(&self, answer: &Answer) -> bool {
         match answer {
             Answer::Promised(_) | Answer::Unknown => true,
-            Answer::Refused(400..500) => {
-                self.books.lives.iter().any(|life| life.end == Some(Ending::SpoolStopped))
-            }
+            // Its process may be killed before it has ended by itself.
+            Answer::Refused(400..500) => self.plan.mishaps.iter().any(|(_, mishap)| stops(mishap)),
             Answer::Refused(_) | Answer::Unsent => false,
         }
     }

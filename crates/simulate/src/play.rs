@@ -30,6 +30,8 @@ const MOST_LIVES: u64 = 60;
 const LOOK: Duration = Duration::from_secs(30);
 /// How long the server may take to end in peace.
 const DRAIN: Duration = Duration::from_secs(30);
+/// How long a session of ours lives whose client is gone without a word: it waits for content or a command, and no longer.
+const LONGEST_SESSION: Duration = Duration::from_secs(300);
 /// How long what is left may wait once nothing goes wrong any more, beside what the clock has jumped back.
 const REST: Duration = Duration::from_secs(4 * 3600);
 
@@ -197,8 +199,10 @@ impl Lives {
             if !self.stage.is_calm() || self.stage.books().busy_clients > 0 {
                 continue;
             }
-            let most = self.stage.plan.calm + self.stage.clock.far_back() + REST;
-            if queue.stats().await.messages == 0 || self.stage.trace.elapsed() > most {
+            let calm = self.stage.plan.calm;
+            let most = calm + self.stage.clock.far_back() + REST;
+            let (elapsed, waits) = (self.stage.trace.elapsed(), queue.stats().await.messages > 0);
+            if (!waits && elapsed > calm + LONGEST_SESSION) || elapsed > most {
                 return;
             }
         }

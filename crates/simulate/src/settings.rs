@@ -8,7 +8,7 @@ use std::time::Duration;
 use gatepost_mail::{Domain, Octets};
 use gatepost_mta::Settings;
 use gatepost_mta::clock::Clock;
-use gatepost_mta::settings::{DnsSettings, ListenerSettings, ListenerTls, Timeouts};
+use gatepost_mta::settings::{ChunkingUse, DnsSettings, ListenerSettings, ListenerTls, Timeouts};
 use gatepost_policy::Rules;
 use gatepost_policy::rules::{
     AuthRules, DeliveryRules, Destination, Endpoint, HostedDomain, LimitRules, Machine, PlaintextWithoutTls,
@@ -34,6 +34,7 @@ pub(crate) fn server(plan: &Plan) -> Option<Settings> {
         logins: BTreeMap::new(),
         trust: None,
         exchanger_port: 25,
+        chunking: ChunkingUse::WhereProven,
         clock: Clock::default(),
     })
 }

@@ -41,6 +41,11 @@ impl Wire {
         }
     }
 
+    /// How long ago the other side has written what was read last.
+    pub(crate) fn age(&self) -> Duration {
+        self.end.age()
+    }
+
     /// Says later whether all that was written has been read.
     pub(crate) fn mark(&self) -> Mark {
         self.end.mark()

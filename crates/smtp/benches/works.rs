@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use gatepost_mail::Domain;
 use gatepost_smtp::{
-    Answer, AuthUse, Channel, ClientSession, ClientSettings, ClientStep, Limits, Protocol, Question,
-    ServerSession, ServerSettings, StartTls, Step, TlsUse,
+    Answer, AuthUse, Channel, ChunkingUse, ClientSession, ClientSettings, ClientStep, Limits, Protocol,
+    Question, ServerSession, ServerSettings, StartTls, Step, TlsUse,
 };
 use smtp_proto::request::receiver::{DataReceiver, RequestReceiver};
 use smtp_proto::response::parser::ResponseReceiver;
@@ -183,6 +183,7 @@ fn hear(octets: &[u8], now: Instant) -> usize {
         protocol: Protocol::Smtp,
         tls: TlsUse::Never,
         auth: AuthUse::None,
+        chunking: ChunkingUse::WhereProven,
         limits: Arc::default(),
     };
     let mut session = ClientSession::start(settings, now);

@@ -32,7 +32,7 @@ mod wire;
 
 pub use login::AuthStart;
 pub use offers::Offers;
-pub use settings::{AuthUse, ClientLimits, ClientSettings, TlsUse};
+pub use settings::{AuthUse, ChunkingUse, ClientLimits, ClientSettings, TlsUse};
 pub use step::{Cause, ClientStep, Connection, NotNow, RecipientOutcome, Stage, TransactionOutcome};
 pub use transaction::{Conversion, More, Transaction, fits};
 
@@ -46,7 +46,7 @@ const CLOSING: u16 = 421;
 ///
 /// ```
 /// use std::time::Instant;
-/// use gatepost_smtp::{AuthUse, ClientSession, ClientSettings, ClientStep, Protocol, TlsUse};
+/// use gatepost_smtp::{AuthUse, ChunkingUse, ClientSession, ClientSettings, ClientStep, Protocol, TlsUse};
 ///
 /// # #[expect(clippy::disallowed_methods, reason = "an example has no driver")]
 /// # fn main() {
@@ -56,6 +56,7 @@ const CLOSING: u16 = 421;
 ///     protocol: Protocol::Smtp,
 ///     tls: TlsUse::IfOffered,
 ///     auth: AuthUse::None,
+///     chunking: ChunkingUse::WhereProven,
 ///     limits: Default::default(),
 /// };
 /// let mut session = ClientSession::start(settings, now);

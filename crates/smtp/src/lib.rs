@@ -11,8 +11,9 @@ mod reply_reader;
 mod transcript;
 
 pub use client::{
-    AuthStart, AuthUse, Cause, ClientLimits, ClientSession, ClientSettings, ClientStep, Connection,
-    Conversion, More, NotNow, Offers, RecipientOutcome, Stage, TlsUse, Transaction, TransactionOutcome, fits,
+    AuthStart, AuthUse, Cause, ChunkingUse, ClientLimits, ClientSession, ClientSettings, ClientStep,
+    Connection, Conversion, More, NotNow, Offers, RecipientOutcome, Stage, TlsUse, Transaction,
+    TransactionOutcome, fits,
 };
 pub use reply_reader::ReplyError;
 pub use transcript::Transcript;

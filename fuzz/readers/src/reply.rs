@@ -2,7 +2,7 @@
 
 use gatepost_mail::{EnhancedStatus, Reply, ReplyCode};
 use gatepost_smtp::{
-    AuthUse, Cause, ClientLimits, ClientSession, ClientSettings, ClientStep, Protocol, TlsUse,
+    AuthUse, Cause, ChunkingUse, ClientLimits, ClientSession, ClientSettings, ClientStep, Protocol, TlsUse,
 };
 
 use crate::choices::{Cuts, Head};
@@ -44,6 +44,7 @@ fn hear(mut octets: &[u8], cuts: Option<Cuts>) -> Cause {
         protocol: Protocol::Smtp,
         tls: TlsUse::Never,
         auth: AuthUse::None,
+        chunking: ChunkingUse::WhereProven,
         limits: ClientLimits::default().into(),
     };
     let now = fixed::now();

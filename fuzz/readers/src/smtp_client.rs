@@ -2,7 +2,7 @@
 
 mod driver;
 
-use gatepost_smtp::{AuthUse, ClientLimits, ClientSession, ClientSettings, Protocol, TlsUse};
+use gatepost_smtp::{AuthUse, ChunkingUse, ClientLimits, ClientSession, ClientSettings, Protocol, TlsUse};
 
 use crate::choices::{Cuts, Head};
 use crate::fixed;
@@ -48,6 +48,7 @@ fn play<'a>(head: &Head, food: &'a [u8], mut cut: impl FnMut(&mut &'a [u8]) -> &
         protocol: head.pick(0, &[Protocol::Smtp, Protocol::Lmtp]),
         tls: head.pick(1, &[TlsUse::IfOffered, TlsUse::Never, TlsUse::Required]),
         auth: head.pick(2, &[AuthUse::None, AuthUse::Required]),
+        chunking: ChunkingUse::WhereProven,
         limits: ClientLimits::default().into(),
     };
     let (manners, end) = head.pick(

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::{Outcome, repository};
 
@@ -13,6 +13,9 @@ const APPENDS: u32 = 500;
 
 /// A load average above this means that something else runs.
 const QUIET: f64 = 0.5;
+
+/// How often it is looked at while it is awaited.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Octets of a sector in the kernel's counts, whatever the disk's own are.
 const SECTOR: u64 = 512;
@@ -41,6 +44,18 @@ pub(super) struct Business {
 }
 
 impl Business {
+    /// Waits until the machine is quiet, or for so long: what was built just before is in the load average for minutes.
+    pub(super) fn await_quiet(longest: Duration) -> Self {
+        let began = Instant::now();
+        loop {
+            let business = Self::now();
+            if business.load <= QUIET || began.elapsed() >= longest {
+                return business;
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
     pub(super) fn now() -> Self {
         let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let load = text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! What the flags say.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::measure::Work;
 use super::relay::Kind;
@@ -16,9 +17,13 @@ pub(super) const USAGE: &str = "usage: cargo xtask bench [FLAGS]
   --deferred N     messages that wait in W6 (100000)
   --million        the same with 1000000 at gatepost; at Postfix as many as --postfix-deferred
   --postfix-deferred N  the most that wait at Postfix, two files each (100000)
+  --data-alone     the sink offers no CHUNKING
   --json FILE      the figures of every round, for programs
   --quick          one round of everything, small: shows that it runs, measures nothing
   --instructions   nothing of the above: instructions of parsers and session, counted by valgrind";
+
+/// Longest wait for a quiet machine: a build is forgotten in two minutes or three.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How much of everything.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +43,34 @@ pub(super) struct Settings {
     /// Messages of W7.
     pub(super) alone: u64,
     pub(super) json: Option<PathBuf>,
+    /// The longest wait for a quiet machine.
+    pub(super) patience: Duration,
+    pub(super) offers: Offers,
+}
+
+/// How the sink takes content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Offers {
+    Chunking,
+    DataAlone,
+}
+
+impl Offers {
+    /// For a person.
+    pub(super) fn told(self) -> &'static str {
+        match self {
+            Self::Chunking => "The sink offers CHUNKING.",
+            Self::DataAlone => "The sink offers no CHUNKING.",
+        }
+    }
+
+    /// As the sink's flag has it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Chunking => "chunking",
+            Self::DataAlone => "data-alone",
+        }
+    }
 }
 
 /// What is asked for.
@@ -62,6 +95,8 @@ impl Default for Settings {
             postfix_deferred: 100_000,
             alone: 300,
             json: None,
+            patience: PATIENCE,
+            offers: Offers::Chunking,
         }
     }
 }
@@ -86,6 +121,7 @@ impl Settings {
             postfix_idle: 50,
             deferred: 1_000,
             alone: 30,
+            patience: Duration::ZERO,
             ..Self::default()
         }
     }
@@ -98,8 +134,10 @@ pub(super) fn read(arguments: &[String]) -> Result<Asked, String> {
     while let Some(flag) = words.next() {
         match flag {
             "--quick" => {
-                settings = Settings { works: settings.works, json: settings.json, ..Settings::quick() }
+                let Settings { works, json, offers, .. } = settings;
+                settings = Settings { works, json, offers, ..Settings::quick() };
             }
+            "--data-alone" => settings.offers = Offers::DataAlone,
             "--million" => settings.deferred = 1_000_000,
             "--instructions" => return Ok(Asked::Instructions),
             "--only" => settings.works = works(words.next().ok_or(USAGE)?)?,
@@ -143,11 +181,14 @@ mod tests {
 
     #[test]
     fn flags_are_read() {
-        let Ok(Asked::Run(settings)) = read(&words("--only W2,W5 --quick --rounds 2 --json out.json")) else {
+        let Ok(Asked::Run(settings)) =
+            read(&words("--data-alone --only W2,W5 --quick --rounds 2 --json out.json"))
+        else {
             panic!("not read");
         };
         assert_eq!(settings.works, [Work::Through, Work::Idle]);
         assert_eq!((settings.rounds, settings.messages), (2, Settings::quick().messages));
+        assert_eq!((settings.offers, settings.patience), (Offers::DataAlone, Duration::ZERO));
         assert_eq!(settings.json, Some(PathBuf::from("out.json")));
         assert_eq!(read(&words("--instructions")), Ok(Asked::Instructions));
         for wrong in ["--messages", "--messages none", "--messages 0", "--what 1", "--only W8", "--only"] {

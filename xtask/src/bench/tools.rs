@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use super::relay;
+use super::settings::Offers;
 use crate::{Outcome, repository};
 
 /// Longest time for one run of the generator, in seconds.
@@ -151,8 +152,9 @@ impl Mood {
 
 impl Sink {
     /// Starts it; with a file it writes there at its end when each message came.
-    pub(super) fn start(mood: Mood, moments: Option<&Path>) -> Result<Self, String> {
-        let mut words = ["sink", "--mood", mood.word()].map(str::to_owned).to_vec();
+    pub(super) fn start(offers: Offers, mood: Mood, moments: Option<&Path>) -> Result<Self, String> {
+        let words = ["sink", "--offers", offers.word(), "--mood", mood.word()];
+        let mut words = words.map(str::to_owned).to_vec();
         if let Some(file) = moments {
             words.extend(["--moments".to_owned(), file.display().to_string()]);
         }

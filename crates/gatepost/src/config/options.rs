@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
 
 use gatepost_mail::{Domain, Mailbox};
-use gatepost_mta::settings::ListenerTls;
+use gatepost_mta::settings::{ChunkingUse, ListenerTls};
 use gatepost_policy::rules::{Network, Pattern, PlaintextWithoutTls, Ratchet, RepeatRule, Service, TlsRule};
 use gatepost_sasl::{Mechanism, NtlmVersions};
 
@@ -248,6 +248,10 @@ section! {
         /// `opportunistic`: encrypted where the exchanger can (RFC 7435). `required`: encrypted, with a valid
         /// certificate, or not at all.
         tls: Setting<ExchangerTls> = r#""opportunistic""#;
+        /// When messages go to next hops by BDAT (RFC 3030) instead of DATA. `where-proven`: also to a host that has
+        /// taken a message over the same connection a moment ago, small ones in one group with their envelopes.
+        /// `where-needed`: only where DATA cannot carry the content unchanged.
+        chunking: Setting<ChunkingUse> = r#""where-proven""#;
         /// The port of mail exchangers. Another than 25 is for tests: no server on the internet has one.
         exchanger_port: Setting<NonZeroU16> = "25";
     }

@@ -86,6 +86,7 @@ pub fn resolve(
         logins,
         trust: resolving.trust(),
         exchanger_port: delivery.exchanger_port,
+        chunking: delivery.chunking,
         clock: gatepost_mta::clock::Clock::default(),
     };
     let data_dir = resolving.path(&options.data_dir.value.0);

@@ -129,6 +129,16 @@ fn a_delivery_is_told_in_sentences() {
             },
             "<a@b.example> waits until 1970-01-01T00:01:00.000Z, after attempt 2: no answer",
         ),
+        (
+            What::SiteRests {
+                next_hop: text("mx.there.example"),
+                seconds: 30,
+                rule: "retry.rest",
+                cause: text("connection refused"),
+            },
+            "nobody was reached at mx.there.example: connection refused; it rests for 30 s, and what comes due for \
+             it waits on without a try [retry.rest]",
+        ),
         (What::Finished { delay: 0.04 }, "the message left the queue after 0.0 s"),
     ];
     for (what, want) in rows {

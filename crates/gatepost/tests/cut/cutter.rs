@@ -24,10 +24,11 @@ const FINAL_DOT: &[u8] = b"\r\n.\r\n";
 /// Where a connection is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
-    /// After so many of the last [`END`] octets of the content, its final dot and that line's end counted. With all of them the
-    /// server can take the message, and no octet of its reply comes through.
+    /// After so many of the last [`END`] octets of the content, its final dot and that line's end counted where it has one. With all
+    /// of them the server can take the message, and no octet of its reply comes through.
     End(usize),
-    /// After so many octets of the reply. The server has taken the message.
+    /// After so many octets of the reply, or of all replies to a group of commands that ends with the content. The server has
+    /// taken the message.
     Reply(usize),
     /// After so many octets of what the client says when it has read the reply.
     Next(usize),
@@ -63,6 +64,8 @@ struct Desk {
     places: Mutex<BTreeMap<usize, Place>>,
     /// How long the last whole reply to content was.
     reply: Mutex<usize>,
+    /// How many contents came in one group with their envelopes.
+    groups: Mutex<usize>,
     /// How many connections are open.
     open: watch::Sender<usize>,
 }
@@ -84,6 +87,11 @@ impl Cutter {
     /// How long the last whole reply to content was.
     pub(crate) fn reply(&self) -> usize {
         *self.desk.reply.lock().expect("the length")
+    }
+
+    /// How many contents came in one group with their envelopes.
+    pub(crate) fn groups(&self) -> usize {
+        *self.desk.groups.lock().expect("the groups")
     }
 
     /// From now on cuts letter 1 at the first place, and so on.
@@ -132,13 +140,22 @@ async fn carry(client: TcpStream, server: SocketAddr, desk: &Desk) -> io::Result
     let (from_server, to_server) = server.into_split();
     let client = Side { from: from_client, to: to_client, held: Vec::new() };
     let server = Side { from: from_server, to: to_server, held: Vec::new() };
-    let mut line = Line { client, server };
-    while line.until_content().await? {
-        if line.content(desk).await? == After::Cut {
+    let mut line = Line { client, server, unanswered: 0 };
+    while let Some(content) = line.until_content().await? {
+        if line.content(desk, content).await? == After::Cut {
             return line.cut().await;
         }
     }
     Ok(())
+}
+
+/// How content comes.
+#[derive(Clone, Copy)]
+enum Content {
+    /// Behind a 354, up to a final dot.
+    Dotted,
+    /// In one chunk; so many octets with the line that announces it.
+    Chunk(usize),
 }
 
 #[derive(PartialEq, Eq)]
@@ -167,14 +184,26 @@ impl Side {
 
     /// Holds up to this sequence, and says where it ends.
     async fn hold_to(&mut self, wanted: &[u8]) -> io::Result<usize> {
+        self.hold_beyond(0, wanted).await
+    }
+
+    /// The same, behind this place.
+    async fn hold_beyond(&mut self, from: usize, wanted: &[u8]) -> io::Result<usize> {
         loop {
-            if let Some(at) = self.held.windows(wanted.len()).position(|part| part == wanted) {
-                return Ok(at + wanted.len());
+            let held = self.held.get(from..).unwrap_or_default();
+            if let Some(at) = held.windows(wanted.len()).position(|part| part == wanted) {
+                return Ok(from + at + wanted.len());
             }
             if self.read().await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
+    }
+
+    /// A whole line that is held.
+    fn line(&mut self) -> Option<Vec<u8>> {
+        let end = self.held.iter().position(|octet| *octet == b'\n')? + 1;
+        Some(self.take(end))
     }
 
     fn take(&mut self, octets: usize) -> Vec<u8> {
@@ -185,20 +214,30 @@ impl Side {
 struct Line {
     client: Side,
     server: Side,
+    /// Commands whose replies have not come.
+    unanswered: usize,
 }
 
 impl Line {
-    /// Passes everything on until the server wants content; says whether it does, or all is over.
-    async fn until_content(&mut self) -> io::Result<bool> {
+    /// Passes everything on until content is to come; says how, or that all is over.
+    async fn until_content(&mut self) -> io::Result<Option<Content>> {
         loop {
-            let commands = self.client.held.iter().rposition(|octet| *octet == b'\n').map_or(0, |at| at + 1);
-            let commands = self.client.take(commands);
-            self.server.to.write_all(&commands).await?;
-            if let Some(at) = self.server.held.iter().position(|octet| *octet == b'\n') {
-                let reply = self.server.take(at + 1);
+            while let Some(command) = self.client.line() {
+                if let Some(octets) = chunk(&command) {
+                    self.client.held.splice(..0, command.iter().copied());
+                    return Ok(Some(Content::Chunk(command.len() + octets)));
+                }
+                self.unanswered += 1;
+                self.server.to.write_all(&command).await?;
+            }
+            if let Some(reply) = self.server.line() {
                 self.client.to.write_all(&reply).await?;
+                if reply.get(3) != Some(&b'-') {
+                    // The greeting answers nothing.
+                    self.unanswered = self.unanswered.saturating_sub(1);
+                }
                 if reply.starts_with(b"354") {
-                    return Ok(true);
+                    return Ok(Some(Content::Dotted));
                 }
                 continue;
             }
@@ -207,14 +246,21 @@ impl Line {
                 read = self.server.read() => read?,
             };
             if read == 0 {
-                return Ok(false);
+                return Ok(None);
             }
         }
     }
 
-    /// Passes content and reply on, as far as they may come.
-    async fn content(&mut self, desk: &Desk) -> io::Result<After> {
-        let end = self.client.hold_to(FINAL_DOT).await?;
+    /// Passes content and replies on, as far as they may come.
+    async fn content(&mut self, desk: &Desk, content: Content) -> io::Result<After> {
+        let end = match content {
+            Content::Dotted => self.client.hold_to(FINAL_DOT).await?,
+            Content::Chunk(octets) => {
+                self.client.hold(octets).await?;
+                *desk.groups.lock().expect("the groups") += usize::from(self.unanswered > 0);
+                octets
+            }
+        };
         let letter = number(&self.client.held[..end]);
         let place = letter.and_then(|letter| desk.places.lock().expect("the places").remove(&letter));
         let content = match place {
@@ -225,7 +271,7 @@ impl Line {
         if let Some(Place::End(_)) = place {
             return Ok(After::Cut);
         }
-        let reply = self.server.hold_to(b"\n").await?;
+        let reply = self.replies().await?;
         *desk.reply.lock().expect("the length") = reply;
         let passes = if let Some(Place::Reply(octets)) = place { octets } else { reply };
         let passed = self.server.take(passes);
@@ -242,9 +288,18 @@ impl Line {
         }
     }
 
+    /// Holds the replies to all that was said, each a line; says where the last one ends.
+    async fn replies(&mut self) -> io::Result<usize> {
+        let mut end = 0;
+        for _ in 0..=std::mem::take(&mut self.unanswered) {
+            end = self.server.hold_beyond(end, b"\n").await?;
+        }
+        Ok(end)
+    }
+
     /// Nothing more passes. Each side sees an end; the line is over when the server has closed too.
     async fn cut(self) -> io::Result<()> {
-        let Self { client, mut server } = self;
+        let Self { client, mut server, .. } = self;
         drop(client);
         server.to.shutdown().await?;
         loop {
@@ -254,4 +309,10 @@ impl Line {
             }
         }
     }
+}
+
+/// The octets that this line announces, if they are all that is to come.
+fn chunk(command: &[u8]) -> Option<usize> {
+    let text = str::from_utf8(command).ok()?.trim_ascii_end();
+    text.strip_prefix("BDAT ")?.strip_suffix(" LAST")?.parse().ok()
 }

@@ -43,7 +43,7 @@ async fn settle<S: Spool, D>(office: &Office<S, D>, lent: &Arc<Lent>, settled: V
         lent.waits.store(true, Ordering::Release);
     }
     // With one job open, this one, nobody else settles any more.
-    let mut last = lent.open.load(Ordering::Acquire) == 1;
+    let mut last = lent.open.end_the_last();
     let result = if last {
         office.spool.settle(lent.claim.clone(), settled).await
     } else {
@@ -52,7 +52,7 @@ async fn settle<S: Spool, D>(office: &Office<S, D>, lent: &Arc<Lent>, settled: V
         for (due, recipient) in waiting {
             lent.agenda.add(due, lent, recipient);
         }
-        last = lent.open.fetch_sub(1, Ordering::AcqRel) == 1;
+        last = lent.open.end_one();
         if last { office.spool.settle(lent.claim.clone(), Vec::new()).await } else { progress }
     };
     match result {
@@ -79,7 +79,7 @@ fn waiting_meanwhile(lent: &Lent, settled: &[Settled]) -> Vec<(Timestamp, u32)> 
 /// Ends a job that is not ours any more: the message was removed, is held, or another worker has it.
 pub(super) async fn let_go<S: Spool, D>(office: &Office<S, D>, lent: &Lent) {
     lent.waits.store(true, Ordering::Release);
-    if lent.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+    if lent.open.end_one() {
         // What is held is free for when it is released. That it is not ours is no trouble.
         let _ = office.spool.settle(lent.claim.clone(), Vec::new()).await;
     }

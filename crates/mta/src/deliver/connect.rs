@@ -184,6 +184,7 @@ fn settings(site: &Site, current: &Current, tls: TlsUse) -> ClientSettings {
         protocol,
         tls,
         auth: if site.login.is_some() { AuthUse::Required } else { AuthUse::None },
+        chunking: current.settings.chunking,
         limits: Arc::new(limits(&current.settings.timeouts)),
     }
 }

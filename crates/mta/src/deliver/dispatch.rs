@@ -1,6 +1,6 @@
 //! Claiming what is due, and bringing it to its sites.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::aftermath::conclude;
 use super::connect::NoLine;
-use super::job::{Addressee, Fate, Job, Lent, Result, all};
+use super::job::{Addressee, Fate, Job, Lent, OpenJobs, Result, all};
 use super::names::{Answer, Homeless, Question, answer};
 use super::remote::fate_of;
 use super::site::{Site, Target};
@@ -145,7 +145,7 @@ impl<S: Spool, D: Directory> Depot<S, D> {
         let without_attempt = usize::from(courses.is_empty() || !results.is_empty());
         let lent = Arc::new(Lent {
             claim,
-            open: AtomicUsize::new(courses.len() + without_attempt),
+            open: OpenJobs::new(courses.len() + without_attempt),
             waits: AtomicBool::new(false),
             later: Mutex::default(),
             agenda: self.agenda.clone(),
@@ -183,7 +183,7 @@ impl<S: Spool, D: Directory> Depot<S, D> {
             self.leave_alone(&mut sorted);
             let Sorted { courses, ended: results } = sorted;
             // Where the last job has just ended, the spool has it again.
-            if !lent.open_more(courses.len() + usize::from(!results.is_empty())) {
+            if !lent.open.open_more(courses.len() + usize::from(!results.is_empty())) {
                 continue;
             }
             self.hand_out(&lent, courses);

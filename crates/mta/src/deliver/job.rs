@@ -17,7 +17,7 @@ use super::room::Seat;
 #[derive(Debug)]
 pub(super) struct Lent {
     pub(super) claim: Claim,
-    pub(super) open: AtomicUsize,
+    pub(super) open: OpenJobs,
     /// Whether one of its recipients is to be tried again.
     pub(super) waits: AtomicBool,
     /// What came of recipients since, of those that wait while others are with their sites.
@@ -26,6 +26,32 @@ pub(super) struct Lent {
     /// Its place in the room for lent messages; given back when the last job ends.
     #[expect(dead_code, reason = "held, not read: dropping it gives the place back")]
     pub(super) seat: Seat,
+}
+
+/// How many jobs of a lent message have not ended. Once it is none, the message is the spool's again, and no more can be opened.
+#[derive(Debug)]
+pub(super) struct OpenJobs(AtomicUsize);
+
+impl OpenJobs {
+    pub(super) const fn new(jobs: usize) -> Self {
+        Self(AtomicUsize::new(jobs))
+    }
+
+    /// Opens so many more, unless the last one has ended; says whether.
+    pub(super) fn open_more(&self, jobs: usize) -> bool {
+        let more = |open: usize| (open > 0).then_some(open + jobs);
+        self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok()
+    }
+
+    /// Ends a job if it is the last one; says whether. Before its message is settled: what the spool has again, it may lend anew.
+    pub(super) fn end_the_last(&self) -> bool {
+        self.0.compare_exchange(1, 0, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Ends a job; says whether it was the last one.
+    pub(super) fn end_one(&self) -> bool {
+        self.0.fetch_sub(1, Ordering::AcqRel) == 1
+    }
 }
 
 impl Lent {
@@ -51,12 +77,6 @@ impl Lent {
     /// Which host may have the message for this recipient, if one may.
     pub(super) fn doubt(&self, number: u32) -> Option<Doubt> {
         doubt(&self.due(number)?)
-    }
-
-    /// Opens so many more jobs, unless the last one has ended.
-    pub(super) fn open_more(&self, jobs: usize) -> bool {
-        let more = |open: usize| (open > 0).then_some(open + jobs);
-        self.open.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok()
     }
 
     /// Whether all of its recipients are lent to us, and none was tried twice.
@@ -136,4 +156,23 @@ impl Job {
 /// The same fate for all of these.
 pub(super) fn all(recipients: &[Addressee], fate: &Fate, next_hop: &str) -> Vec<Result> {
     recipients.iter().map(|addressee| Result::of(addressee.number, fate.clone(), next_hop)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A recipient that was put aside in the memory of its message was handed out although the spool had lent the message anew.
+    #[test]
+    fn a_message_that_is_being_given_back_opens_no_more_jobs() {
+        let open = OpenJobs::new(1);
+        assert!(open.open_more(2));
+        assert!(!open.end_the_last(), "others are open");
+        assert!(!open.end_one() && !open.end_one());
+        assert!(open.end_the_last());
+        assert!(!open.open_more(1));
+        let open = OpenJobs::new(1);
+        assert!(open.end_one());
+        assert!(!open.open_more(1));
+    }
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 use gatepost_mail::{Body, Domain, Ending, International, Octets, Recipient, ReversePath};
 use gatepost_sasl::{Login, Mechanism};
 use gatepost_smtp::{
-    AuthUse, ClientLimits, ClientSession, ClientSettings, More, Protocol, RecipientOutcome, TlsUse,
-    Transaction,
+    AuthUse, ChunkingUse, ClientLimits, ClientSession, ClientSettings, More, Protocol, RecipientOutcome,
+    TlsUse, Transaction,
 };
 
 use super::line::{Line, Pause};
@@ -116,6 +116,7 @@ async fn connect(submission: &Submission) -> Result<Line, SubmitError> {
         protocol: Protocol::Smtp,
         tls: if submission.tls == ListenerTls::StartTls { TlsUse::Required } else { TlsUse::Never },
         auth: if submission.login.is_some() { AuthUse::Required } else { AuthUse::None },
+        chunking: ChunkingUse::WhereNeeded,
         limits: Arc::new(ClientLimits::default()),
     };
     let session = ClientSession::start(settings, instant());

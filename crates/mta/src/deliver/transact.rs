@@ -2,7 +2,9 @@
 
 use gatepost_mail::{Recipient, Reply};
 use gatepost_policy::notice::Happened;
-use gatepost_smtp::{Cause, Connection, Extension, RecipientOutcome, Stage, Transaction, TransactionOutcome, fits};
+use gatepost_smtp::{
+    Cause, Connection, Extension, RecipientOutcome, Stage, Transaction, TransactionOutcome, fits,
+};
 use gatepost_spool::Spool;
 
 use super::job::{Addressee, Fate, Job, Lent, Result};

@@ -77,7 +77,10 @@ async fn a_host_that_falls_silent_in_the_middle_of_a_group() {
     instance.await_finished(2).await;
     let deferred = instance.events("deferred");
     assert_eq!(deferred.len(), 1, "{deferred:?}");
-    assert!(deferred[0]["cause"].as_str().unwrap().starts_with("in doubt at first.there.example"), "{deferred:?}");
+    assert!(
+        deferred[0]["cause"].as_str().unwrap().starts_with("in doubt at first.there.example"),
+        "{deferred:?}"
+    );
     assert_eq!(world.exchanger("first.there.example").unwrap().messages().len(), 2);
     assert!(world.exchanger("second.there.example").unwrap().memory().connections.is_empty());
 }

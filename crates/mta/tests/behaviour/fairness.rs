@@ -139,6 +139,10 @@ async fn a_site_that_rests_is_not_tried_for_what_comes_meanwhile() {
     });
     instance.hand_in(&mail(&["bob@down.example"])).await;
     instance.await_events("deferred", 1).await;
+    let rests = instance.events("site-rests");
+    assert_eq!(rests.len(), 1, "{rests:?}");
+    assert_eq!((&rests[0]["seconds"], &rests[0]["rule"]), (&30.into(), &"retry.rest".into()));
+    assert!(rests[0]["cause"].as_str().unwrap().contains("421 4.3.2 down for repair"), "{rests:?}");
     let down = world.exchanger("mx.down.example").unwrap();
     let tried = down.memory().connections.len();
     for _ in 0..20 {

@@ -17,7 +17,7 @@ use gatepost_mail::{
 use gatepost_mta::clock::Clock;
 use gatepost_mta::event::now;
 use gatepost_mta::outside::Outside;
-use gatepost_mta::settings::{DnsSettings, ListenerSettings, ListenerTls, Timeouts, TlsFiles};
+use gatepost_mta::settings::{ChunkingUse, DnsSettings, ListenerSettings, ListenerTls, Timeouts, TlsFiles};
 use gatepost_mta::{Event, Events, Parts, Server, Settings};
 use gatepost_policy::Rules;
 use gatepost_policy::rules::{
@@ -68,6 +68,7 @@ pub(crate) fn settings(dir: &Path) -> Settings {
         logins: BTreeMap::new(),
         trust: None,
         exchanger_port: 25,
+        chunking: ChunkingUse::WhereProven,
         clock: Clock::default(),
     }
 }

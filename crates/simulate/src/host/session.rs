@@ -26,7 +26,7 @@ pub(super) struct Session<'a> {
     sender: Option<String>,
     recipients: Vec<String>,
     chunks: Vec<u8>,
-    /// When the content was all there.
+    /// When the content was all written: where nothing passed for a while, it is here long after.
     complete: Duration,
 }
 
@@ -156,8 +156,8 @@ impl<'a> Session<'a> {
     async fn hello(&mut self, wire: &mut Wire) -> Result<(), Lost> {
         self.reset();
         let mut reply = String::from("250-host.example\r\n");
-        if self.habits.pipelining {
-            reply.push_str("250-PIPELINING\r\n");
+        for keyword in self.habits.lists.into_iter().flatten() {
+            reply.extend(["250-", keyword, "\r\n"]);
         }
         reply.push_str("250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE 10000000\r\n");
         self.answer(wire, &reply).await
@@ -239,6 +239,10 @@ impl<'a> Session<'a> {
             return wire.say(b"250 ok\r\n").await;
         }
         let content = std::mem::take(&mut self.chunks);
+        // It came along with its envelope, and nobody in that was taken.
+        if self.recipients.is_empty() {
+            return wire.say(b"503 5.5.1 no recipients\r\n").await;
+        }
         self.complete(wire, &content).await
     }
 
@@ -260,7 +264,7 @@ impl<'a> Session<'a> {
     /// All content is there.
     async fn complete(&mut self, wire: &mut Wire, content: &[u8]) -> Result<(), Lost> {
         let recipients = std::mem::take(&mut self.recipients);
-        self.complete = self.stage.trace.elapsed();
+        self.complete = self.stage.trace.elapsed().saturating_sub(wire.age());
         // Only with the last of its replies is a transaction over for the server.
         let mut taken = Vec::new();
         let before = self.stage.books().refusals.len();

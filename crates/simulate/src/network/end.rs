@@ -67,6 +67,11 @@ impl End {
         mark
     }
 
+    /// How long ago the other side has written what was read last.
+    pub(crate) fn age(&self) -> Duration {
+        lock(&self.link).toward(self.side).written.map_or(Duration::ZERO, |written| written.elapsed())
+    }
+
     fn step(&self) -> bool {
         self.life.as_ref().is_none_or(|life| life.step())
     }
@@ -90,7 +95,7 @@ impl End {
         let mut link = lock(&self.link);
         let shape = link.shape;
         let way = link.toward(self.side);
-        if way.pieces.front().is_some_and(|(at, _)| *at <= now) {
+        if way.pieces.front().is_some_and(|piece| piece.at <= now) {
             let octets = way.take(self.portion(most, shape), now)?;
             let about = shape.number * 2 + self.side as u64;
             self.network.trace().octets(about, &octets);

@@ -60,11 +60,21 @@ enum Far {
     Nowhere,
 }
 
+/// Octets on their way.
+#[derive(Debug)]
+pub(super) struct Piece {
+    written: Instant,
+    /// When they are there.
+    pub(super) at: Instant,
+    octets: Vec<u8>,
+}
+
 /// One direction.
 #[derive(Debug, Default)]
 pub(super) struct Way {
-    /// With the moment at which they are there.
-    pub(super) pieces: VecDeque<(Instant, Vec<u8>)>,
+    pub(super) pieces: VecDeque<Piece>,
+    /// When the octets were written that were read last.
+    pub(super) written: Option<Instant>,
     pub(super) held: usize,
     pub(super) sent: u64,
     pub(super) read: u64,
@@ -183,7 +193,7 @@ impl Way {
         self.last = Some(at);
         self.sent += octets.len() as u64;
         self.held += octets.len();
-        self.pieces.push_back((at, octets.to_vec()));
+        self.pieces.push_back(Piece { written: Instant::now(), at, octets: octets.to_vec() });
         if let Some(waker) = self.reader.take() {
             waker.wake();
         }
@@ -191,9 +201,10 @@ impl Way {
 
     /// Takes octets that are there by now; nothing if there are none.
     pub(super) fn take(&mut self, most: usize, now: Instant) -> Option<Vec<u8>> {
-        let (_, piece) = self.pieces.front_mut().filter(|(at, _)| *at <= now)?;
-        let octets: Vec<u8> = piece.drain(..most.min(piece.len())).collect();
-        if piece.is_empty() {
+        let piece = self.pieces.front_mut().filter(|piece| piece.at <= now)?;
+        let octets: Vec<u8> = piece.octets.drain(..most.min(piece.octets.len())).collect();
+        self.written = Some(piece.written);
+        if piece.octets.is_empty() {
             self.pieces.pop_front();
         }
         self.held -= octets.len();
@@ -206,7 +217,7 @@ impl Way {
 
     /// The next moment at which the reader sees something.
     pub(super) fn next(&self) -> Option<Instant> {
-        let piece = self.pieces.front().map(|(at, _)| *at);
+        let piece = self.pieces.front().map(|piece| piece.at);
         [piece, self.ends, self.reset].into_iter().flatten().min()
     }
 }

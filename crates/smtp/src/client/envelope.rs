@@ -8,7 +8,7 @@ use gatepost_mail::reply::Class;
 use super::command::{MailCommand, RcptCommand};
 use super::exchange::{Carriage, Departure, Exchange, Next, Nonsense, Whole};
 use super::phase::{Awaited, EnvelopeCommand, Leftover, Phase};
-use super::{Cause, ClientSession, NotNow, Record, Transaction};
+use super::{Cause, ChunkingUse, ClientSession, NotNow, Record, Transaction};
 use crate::{Extension, Protocol};
 
 /// Most commands whose replies are outstanding. Their replies have to fit into the buffers of the network, or
@@ -51,7 +51,8 @@ impl ClientSession {
     /// could tell that it has not taken it. An LMTP server gives as many replies to the content as it has taken
     /// recipients, so those have to be known first.
     fn departure(&self, transaction: &Transaction, idle: Duration) -> Option<Departure> {
-        if self.record == Record::Blank || idle > BRISK {
+        let proven = self.record == Record::Proven && idle <= BRISK;
+        if !proven || self.settings.chunking == ChunkingUse::WhereNeeded {
             return None;
         }
         let small = transaction.size.is_some_and(|size| size <= self.settings.limits.along);
@@ -138,15 +139,17 @@ impl ClientSession {
 
     /// Goes on once every command has its reply, or with content that does not wait for them.
     fn leave_envelope(&mut self) {
-        let along = |exchange: &Exchange| exchange.goes_along() && exchange.next == Next::Content;
-        let goes_along = matches!(&self.phase, Phase::Envelope(exchange) if along(exchange));
+        let Phase::Envelope(exchange) = &self.phase else { return };
+        let goes_along = exchange.goes_along() && exchange.next == Next::Content;
         if !self.wire.awaited.is_empty() && !goes_along {
             return;
         }
-        match self.take_phase() {
-            Phase::Envelope(exchange) if exchange.next == Next::Content => self.begin_content(exchange),
-            Phase::Envelope(exchange) => self.finish(*exchange),
-            others => self.phase = others,
+        if let Phase::Envelope(exchange) = self.take_phase() {
+            if exchange.next == Next::Content {
+                self.begin_content(exchange);
+            } else {
+                self.finish(*exchange);
+            }
         }
     }
 }

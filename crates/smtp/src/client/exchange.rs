@@ -6,7 +6,9 @@ use gatepost_mail::{Body, Domain, EnhancedStatus, International, Octets, Reply};
 
 use super::phase::{Leftover, outcome_of};
 use super::transaction::{More, recipient_needs_utf8, sender_needs_utf8};
-use super::{Connection, Conversion, NotNow, Offers, RecipientOutcome, Transaction, TransactionOutcome, fits};
+use super::{
+    Connection, Conversion, NotNow, Offers, RecipientOutcome, Transaction, TransactionOutcome, fits,
+};
 use crate::content_writer::DotWriter;
 use crate::{Extension, Protocol};
 

@@ -18,6 +18,8 @@ pub struct ClientSettings {
     pub tls: TlsUse,
     /// Whether to log in.
     pub auth: AuthUse,
+    /// When content goes by BDAT.
+    pub chunking: ChunkingUse,
     /// How long to wait for what.
     pub limits: Arc<ClientLimits>,
 }
@@ -43,6 +45,15 @@ pub enum AuthUse {
     Required,
 }
 
+/// When content goes by BDAT, at a server that offers CHUNKING (RFC 3030).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChunkingUse {
+    /// Where the server has taken a message over this connection a moment ago; and where it is needed.
+    WhereProven,
+    /// Only where DATA cannot carry the content unchanged.
+    WhereNeeded,
+}
+
 /// How long a client waits, and for what it does not. The defaults of the waits are those of RFC 5321 section 4.5.3.2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientLimits {
@@ -61,7 +72,7 @@ pub struct ClientLimits {
     /// For the reply to QUIT, which changes nothing any more.
     pub farewell: Duration,
     /// The largest content that goes along with its envelope where the server has PIPELINING and CHUNKING: MAIL, RCPT and BDAT
-    /// in one group (RFC 2920 section 3.1, RFC 3030), for one round trip less. The first message of a connection waits for its replies, and goes by DATA. What the server refuses then was sent in vain. 0 for
+    /// in one group (RFC 2920 section 3.1, RFC 3030), for one round trip less. What the server refuses then was sent in vain. 0 for
     /// never.
     pub along: Octets,
 }

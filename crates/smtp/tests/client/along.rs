@@ -4,15 +4,16 @@ use std::time::{Duration, Instant};
 
 use gatepost_mail::Octets;
 use gatepost_smtp::{
-    ClientLimits, ClientSession, ClientStep, Connection, More, NotNow, Protocol, RecipientOutcome, Transaction,
-    TransactionOutcome,
+    ChunkingUse, ClientLimits, ClientSession, ClientStep, Connection, More, NotNow, Protocol,
+    RecipientOutcome, Transaction, TransactionOutcome,
 };
 
 use crate::stage::{Scene, mail, some_moment};
 
 const BOTH: &str = "250-mx.example\r\n250-PIPELINING\r\n250 CHUNKING\r\n";
 const MESSAGE: &[u8] = b"a\r\n.b\r\n";
-const GROUP: &str = "MAIL FROM:<>\r\nRCPT TO:<b@y.example>\r\nRCPT TO:<c@y.example>\r\nBDAT 7 LAST\r\na\r\n.b\r\n";
+const GROUP: &str =
+    "MAIL FROM:<>\r\nRCPT TO:<b@y.example>\r\nRCPT TO:<c@y.example>\r\nBDAT 7 LAST\r\na\r\n.b\r\n";
 
 fn two() -> Transaction {
     Transaction { size: Some(Octets(7)), ..mail("<>", &["<b@y.example>", "<c@y.example>"]) }
@@ -20,7 +21,11 @@ fn two() -> Transaction {
 
 /// A server that has taken a message already.
 fn opened(offers: &str, protocol: Protocol, along: Octets) -> (ClientSession, Instant) {
-    let (mut session, now) = greeted(offers, protocol, along);
+    let (session, now) = greeted(offers, protocol, along);
+    proven((session, now), protocol)
+}
+
+fn proven((mut session, now): (ClientSession, Instant), protocol: Protocol) -> (ClientSession, Instant) {
     session.send(Transaction { size: None, ..two() }, now).unwrap();
     while let ClientStep::Write(commands) = session.step() {
         let reply = |line: &str| if line == "DATA" { "354 go\r\n" } else { "250 ok\r\n" };
@@ -38,11 +43,19 @@ fn opened(offers: &str, protocol: Protocol, along: Octets) -> (ClientSession, In
 }
 
 fn greeted(offers: &str, protocol: Protocol, along: Octets) -> (ClientSession, Instant) {
+    greeted_by((offers, protocol, along), ChunkingUse::WhereProven)
+}
+
+fn greeted_by(
+    (offers, protocol, along): (&str, Protocol, Octets),
+    chunking: ChunkingUse,
+) -> (ClientSession, Instant) {
     let now = some_moment();
     let limits = ClientLimits { along, ..ClientLimits::default() };
     let scene = Scene::new("").with(|settings| {
         settings.protocol = protocol;
         settings.limits = limits.into();
+        settings.chunking = chunking;
     });
     let mut session = ClientSession::start(scene.settings, now);
     session.receive(b"220 mx.example\r\n", now);
@@ -150,7 +163,9 @@ fn once_all_was_given_out_silence_is_a_doubt() {
 fn pieces_are_one_chunk() {
     let (mut session, now) = opened(BOTH, Protocol::Smtp, Octets(7));
     session.send(two(), now).unwrap();
-    for (piece, more) in [(&b"a"[..], More::ThereIsMore), (b"\r\n.b\r\n", More::ThereIsMore), (b"", More::Last)] {
+    for (piece, more) in
+        [(&b"a"[..], More::ThereIsMore), (b"\r\n.b\r\n", More::ThereIsMore), (b"", More::Last)]
+    {
         assert!(matches!(session.step(), ClientStep::NeedContent));
         session.content(piece, more, now).unwrap();
     }
@@ -160,7 +175,11 @@ fn pieces_are_one_chunk() {
 
 #[test]
 fn content_of_another_size_is_never_completed() {
-    let rows = [(&b"a\r\n.b\r\n\r\n"[..], More::Last), (b"a\r\n.b\r", More::Last), (b"a\r\n.b\r\n.", More::ThereIsMore)];
+    let rows = [
+        (&b"a\r\n.b\r\n\r\n"[..], More::Last),
+        (b"a\r\n.b\r", More::Last),
+        (b"a\r\n.b\r\n.", More::ThereIsMore),
+    ];
     for (piece, more) in rows {
         let (mut session, now) = opened(BOTH, Protocol::Smtp, Octets(7));
         session.send(two(), now).unwrap();
@@ -256,6 +275,10 @@ fn it_waits_where_one_group_will_not_do() {
     let (mut fresh, now) = greeted(BOTH, Protocol::Smtp, Octets(7));
     fresh.send(two(), now).unwrap();
     assert!(!matches!(fresh.step(), ClientStep::NeedContent), "nothing was taken yet");
+    let needed = greeted_by((BOTH, Protocol::Smtp, Octets(7)), ChunkingUse::WhereNeeded);
+    let (mut careful, now) = proven(needed, Protocol::Smtp);
+    careful.send(two(), now).unwrap();
+    assert!(said(&mut careful).ends_with("DATA\r\n"));
     for (name, offers, protocol, transaction, idle) in rows {
         let (mut session, now) = opened(offers, protocol, Octets(7));
         session.send(transaction, now + idle).unwrap();

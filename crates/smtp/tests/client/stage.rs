@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use gatepost_mail::{Body, Domain, Ending, ForwardPath, International, Octets, Recipient, ReversePath};
 use gatepost_smtp::{
-    AuthStart, AuthUse, ClientLimits, ClientSession, ClientSettings, ClientStep, Connection, More, Protocol,
-    RecipientOutcome, TlsUse, Transaction, TransactionOutcome,
+    AuthStart, AuthUse, ChunkingUse, ClientLimits, ClientSession, ClientSettings, ClientStep, Connection,
+    More, Protocol, RecipientOutcome, TlsUse, Transaction, TransactionOutcome,
 };
 
 /// More steps than any scene has; a session that never comes to an end is a failure.
@@ -32,6 +32,7 @@ impl Scene {
             protocol: Protocol::Smtp,
             tls: TlsUse::Never,
             auth: AuthUse::None,
+            chunking: ChunkingUse::WhereProven,
             // How the content is cut decides what the chunks are, and each scene is cut in many ways.
             limits: ClientLimits { along: Octets(0), ..ClientLimits::default() }.into(),
         };

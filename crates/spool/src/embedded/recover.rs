@@ -164,6 +164,7 @@ pub(super) fn recover(shared: &Shared) -> Result<(Writer, Recovery), SpoolError>
         epoch = epoch.max(read.epoch);
         if age == Age::Last {
             mend_tail(&file, &read)?;
+            make_lasting(&file, &read)?;
         }
         let segment = Segment::new(file, stage);
         if age == Age::Last && !read.sealed {
@@ -254,7 +255,19 @@ fn mend_tail(file: &SegmentFile, read: &SegmentRead) -> Result<(), SpoolError> {
         };
         file.write(&mut [IoSlice::new(&octets)], at)?;
     }
-    if read.torn.is_empty() { Ok(()) } else { file.sync() }
+    Ok(())
+}
+
+/// Writes what was read of the last segment once more, and syncs it, before anything is built upon it: content without a
+/// message is removed next. A process that was killed has left records that are in the system's memory alone, and if it ended
+/// because a sync had failed, another sync would call them written although they are not.
+fn make_lasting(file: &SegmentFile, read: &SegmentRead) -> Result<(), SpoolError> {
+    let length = usize::try_from(read.end.saturating_sub(HEADER)).unwrap_or(usize::MAX);
+    if length > 0 {
+        let octets = file.read(HEADER, length)?;
+        file.write(&mut [IoSlice::new(&octets)], HEADER)?;
+    }
+    file.sync()
 }
 
 /// Takes what a segment holds into the index.

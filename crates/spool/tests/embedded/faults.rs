@@ -1,7 +1,7 @@
 //! Calls that fail, at each place where one can.
 
 use gatepost_mail::SpoolId;
-use gatepost_spool::{Embedded, Fault, Loss, Simulated, Spool, SpoolError};
+use gatepost_spool::{Embedded, Fault, Loss, Outcome, Settled, Simulated, Spool, SpoolError};
 
 use crate::tools::{LEASE, START, claim, commit, content, deliver, later, open};
 
@@ -133,4 +133,31 @@ async fn an_envelope_that_could_not_be_read_comes_back_when_its_lease_ends() {
     assert_eq!(claim(&spool, START).await.len(), 0);
     let claims = claim(&spool, START.after(LEASE)).await;
     assert_eq!(claims.iter().map(|claim| claim.id).collect::<Vec<_>>(), [id]);
+}
+
+/// What a killed process has left in the system's memory alone, after a sync that failed, must not be built upon as if it were on
+/// the disk: content was removed whose message the next power cut brought back.
+#[tokio::test]
+async fn what_a_failed_sync_left_in_memory_is_written_again_by_the_next_start() {
+    let disk = Simulated::new();
+    let spool = open(&disk).0;
+    let large = vec![b'x'; 20_000];
+    let first = commit(&spool, &large, START).await.unwrap();
+    let claims = claim(&spool, START).await;
+    disk.fail_after(Fault::Sync, 0);
+    let outcome = Outcome::Delivered;
+    let settled = vec![Settled { recipient: 0, outcome }];
+    let settling = spool.settle(claims.into_iter().next().unwrap(), settled).await;
+    assert!(matches!(settling, Err(SpoolError::Stopped { .. })), "{settling:?}");
+    drop(spool);
+    disk.restart(Loss::Process, 3);
+    let (spool, recovery) = open(&disk);
+    assert_eq!((recovery.messages, recovery.orphans), (0, 1), "what was written is read");
+    let second = commit(&spool, b"behind it", START).await.unwrap();
+    drop(spool);
+    disk.restart(Loss::Power, 3);
+    let (spool, recovery) = open(&disk);
+    assert_eq!((recovery.messages, recovery.damages), (1, vec![]));
+    assert!(content(&spool, first).await.is_err());
+    assert_eq!(content(&spool, second).await.unwrap(), b"behind it");
 }

@@ -49,7 +49,11 @@ pub enum Mood {
 
 impl Default for SinkPlan {
     fn default() -> Self {
-        Self { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), mood: Mood::Accepting, offers: Offers::Chunking }
+        Self {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            mood: Mood::Accepting,
+            offers: Offers::Chunking,
+        }
     }
 }
 

@@ -61,6 +61,35 @@ async fn a_sink_defers_until_it_is_told_otherwise() {
     assert_eq!((sink.tally().deferred, sink.tally().distinct()), (1, 3));
 }
 
+/// Says a group and hears as many replies as it has commands.
+async fn said(sink: &Sink, group: &str, replies: usize) -> Vec<String> {
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+    let mut line = BufReader::new(tokio::net::TcpStream::connect(sink.address()).await.unwrap());
+    line.write_all(group.as_bytes()).await.unwrap();
+    let mut lines = line.lines();
+    let mut heard = Vec::new();
+    // The greeting comes first.
+    for _ in 0..=replies {
+        heard.push(lines.next_line().await.unwrap().unwrap()[..3].to_owned());
+    }
+    heard.split_off(1)
+}
+
+#[tokio::test]
+async fn chunks_are_counted_with_their_last_one() {
+    let sink = sink().await;
+    let content = format!("{}\r\n.\r\nno end", Marker(7).field());
+    let (half, rest) = content.split_at(10);
+    let chunks = format!("BDAT {}\r\n{half}BDAT {} LAST\r\n{rest}", half.len(), rest.len());
+    let refused = said(&sink, &format!("MAIL FROM:<>\r\n{chunks}QUIT\r\n"), 4).await;
+    assert_eq!(refused, ["250", "554", "554", "221"]);
+    assert_eq!(sink.tally().distinct(), 0);
+    let taken = said(&sink, &format!("MAIL FROM:<>\r\nRCPT TO:<a@b.example>\r\n{chunks}QUIT\r\n"), 5).await;
+    assert_eq!(taken, ["250", "250", "250", "250", "221"]);
+    let tally = sink.tally();
+    assert_eq!((tally.distinct(), tally.unmarked, tally.octets), (1, 0, content.len() as u64));
+}
+
 #[tokio::test]
 async fn sessions_may_be_encrypted_from_their_first_octet() {
     let sink = sink().await;

@@ -1,5 +1,7 @@
 //! Sends mail by chance, and looks whether each recipient gets the outcome that the server's words give.
 
+use std::collections::VecDeque;
+
 use gatepost_mail::reply::Class;
 use gatepost_mail::{
     Body, Ending, EnvelopeId, ForwardPath, International, Notify, NotifyOn, Octets, OriginalRecipient,
@@ -26,6 +28,9 @@ const MOST_TRANSACTIONS: usize = 20;
 /// RFC 5321 section 4.5.3.1.4, with what DSN and SMTPUTF8 add.
 const LONGEST_COMMAND: usize = 2048;
 
+/// What content is made of.
+const PIECES: [&[u8]; 4] = [b".x\r\n", b"", b"Subject: x\r\n\r\n.\r\n", b"no end"];
+
 /// Whoever drives the session.
 pub(super) struct Driver {
     pub(super) told: Vec<String>,
@@ -34,7 +39,7 @@ pub(super) struct Driver {
     /// How many recipients wait for their outcome.
     open: Option<usize>,
     /// Pieces of content that are still to come.
-    pieces: usize,
+    pieces: VecDeque<&'static [u8]>,
     transactions: usize,
     content: Content,
 }
@@ -53,7 +58,7 @@ impl Driver {
             written: Vec::new(),
             chance,
             open: None,
-            pieces: 0,
+            pieces: VecDeque::new(),
             transactions: 0,
             content: Content::Never,
         }
@@ -102,6 +107,7 @@ impl Driver {
             protocol: gatepost_smtp::Protocol::Smtp,
             tls: gatepost_smtp::TlsUse::Never,
             auth: gatepost_smtp::AuthUse::None,
+            chunking: gatepost_smtp::ChunkingUse::WhereProven,
             limits: gatepost_smtp::ClientLimits::default().into(),
         };
         let fresh = ClientSession::start(settings, fixed::now());
@@ -134,19 +140,18 @@ impl Driver {
         if self.transactions > MOST_TRANSACTIONS {
             return session.quit(fixed::now());
         }
-        let transaction = transaction(&mut self.chance);
+        self.pieces = (0..=self.chance.below(4)).map(|_| self.chance.pick(&PIECES)).collect();
+        let size = Octets(self.pieces.iter().map(|piece| Octets::of(piece).0).sum());
+        let transaction = transaction(&mut self.chance, size);
         self.open = Some(transaction.recipients.len());
-        self.pieces = self.chance.below(4);
         assert!(session.send(transaction, fixed::now()).is_ok());
     }
 
     fn feed(&mut self, session: &mut ClientSession) {
         assert!(self.open.is_some(), "content outside a transaction");
         self.content = Content::Some;
-        let more = if self.pieces == 0 { More::Last } else { More::ThereIsMore };
-        self.pieces = self.pieces.saturating_sub(1);
-        let pieces: [&[u8]; 4] = [b".x\r\n", b"", b"Subject: x\r\n\r\n.\r\n", b"no end"];
-        let piece = self.chance.pick(&pieces);
+        let piece = self.pieces.pop_front().unwrap_or_default();
+        let more = if self.pieces.is_empty() { More::Last } else { More::ThereIsMore };
         assert!(session.content(piece, more, fixed::now()).is_ok());
     }
 
@@ -173,13 +178,13 @@ fn is(reply: &Reply, class: Class) -> bool {
     reply.class() == class
 }
 
-fn transaction(chance: &mut Chance) -> Transaction {
+fn transaction(chance: &mut Chance, size: Octets) -> Transaction {
     let count = 1 + chance.below(4);
     Transaction {
         reverse_path: ReversePath::parse(chance.pick(&["<>", "<ada@ours.example>", "<ädä@ours.example>"]))
             .unwrap_or(ReversePath::Null),
         recipients: (0..count).map(|_| recipient(chance)).collect(),
-        size: chance.once_in(2).then_some(Octets(1000)),
+        size: chance.once_in(2).then_some(size),
         body: chance.pick(&[Body::SevenBit, Body::EightBitMime, Body::BinaryMime]),
         international: chance.pick(&[International::No, International::Yes]),
         ending: chance.pick(&[Ending::Line, Ending::Open]),

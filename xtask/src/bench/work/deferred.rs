@@ -19,7 +19,7 @@ const SETTLED: Duration = Duration::from_secs(5);
 
 /// W6.
 pub(super) fn run(turn: &Turn<'_>, record: &mut Record) -> Result<(), String> {
-    let mut sink = Sink::start(Mood::Defer, None)?;
+    let mut sink = Sink::start(turn.settings.offers, Mood::Defer, None)?;
     let site = Site::prepare(turn.kind, Need::Patience, &turn.folder, sink.address)?;
     fill_and_drain(turn, record, (&site, &mut sink))
         .map_err(|cause| format!("{}: {cause}\n{}", turn.kind.name(), site.told()))

@@ -7,7 +7,7 @@ use crate::bench::machine;
 use crate::bench::measure::{self as rows, Work};
 use crate::bench::record::Record;
 use crate::bench::relay::{Kind, Need, Relay, Site, Watch};
-use crate::bench::settings::Settings;
+use crate::bench::settings::{Offers, Settings};
 use crate::bench::syncs::{self, Syncs};
 use crate::bench::tools::{self, Mood, Sink};
 
@@ -40,6 +40,8 @@ pub(super) struct Load {
     pub(super) per_session: u64,
     pub(super) octets: u64,
     pub(super) door: Door,
+    /// What the sink behind it can take.
+    pub(super) offers: Offers,
 }
 
 impl Load {
@@ -50,6 +52,7 @@ impl Load {
             per_session: PER_SESSION,
             octets: SMALL,
             door: Door::Open,
+            offers: settings.offers,
         }
     }
 
@@ -138,7 +141,7 @@ impl Limits {
 }
 
 fn straight(load: &Load) -> Result<Straight, String> {
-    let mut sink = Sink::start(Mood::Accept, None)?;
+    let mut sink = Sink::start(load.offers, Mood::Accept, None)?;
     sink.expect(load.messages)?;
     let sent = tools::generate(sink.address, &load.flags(0))?;
     let all = sink.await_all(LONGEST_RUN)?;
@@ -153,7 +156,7 @@ fn straight(load: &Load) -> Result<Straight, String> {
 
 /// Carries one load.
 pub(super) fn carry(kind: Kind, load: &Load, folder: &Path) -> Result<Carried, String> {
-    let mut sink = Sink::start(Mood::Accept, None)?;
+    let mut sink = Sink::start(load.offers, Mood::Accept, None)?;
     let (mut relay, site) = start(kind, load, (folder, &Watch::No), &mut sink)?;
     let account = &relay.account;
     let device = || machine::device_octets(folder);
@@ -225,7 +228,7 @@ fn judge(sink: &mut Sink, messages: u64) -> Result<(), String> {
 pub(in crate::bench) fn syncs(turn: &Turn<'_>) -> Result<Syncs, String> {
     let load = Load::small(turn.settings);
     let file = turn.folder.join("calls");
-    let mut sink = Sink::start(Mood::Accept, None)?;
+    let mut sink = Sink::start(load.offers, Mood::Accept, None)?;
     let watch = Watch::Calls(file.clone());
     let (mut relay, site) = start(turn.kind, &load, (&turn.folder, &watch), &mut sink)?;
     send(&load, &site, &mut sink)?;

@@ -23,7 +23,7 @@ pub(super) fn run(turn: &Turn<'_>, record: &mut Record) -> Result<(), String> {
         Kind::Postfix => settings.postfix_idle,
         Kind::Unflowed => return Ok(()),
     };
-    let sink = Sink::start(Mood::Accept, None)?;
+    let sink = Sink::start(settings.offers, Mood::Accept, None)?;
     for security in ["off", "starttls"] {
         let folder = turn.folder.join(security);
         let site = Site::prepare(turn.kind, Need::Sessions(sessions + 2 * FIRST), &folder, sink.address)?;

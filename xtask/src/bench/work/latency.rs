@@ -19,7 +19,7 @@ const FIRST: u64 = 5;
 pub(super) fn run(turn: &Turn<'_>, record: &mut Record) -> Result<(), String> {
     std::fs::create_dir_all(&turn.folder).map_err(|cause| format!("{}: {cause}", turn.folder.display()))?;
     let (sent, came) = (turn.folder.join("sent"), turn.folder.join("came"));
-    let mut sink = Sink::start(Mood::Accept, Some(&came))?;
+    let mut sink = Sink::start(turn.settings.offers, Mood::Accept, Some(&came))?;
     let site = Site::prepare(turn.kind, Need::Relay, &turn.folder, sink.address)?;
     let mut relay = site.start(&Watch::No)?;
     let total = turn.settings.alone + FIRST;

@@ -28,6 +28,7 @@ fn one(
         per_session: 1,
         octets: SMALL,
         door: Door::Login { user: user.to_owned(), mechanism },
+        offers: turn.settings.offers,
     };
     let carried = carry(turn.kind, &load, &turn.folder.join(mechanism))?;
     record.add(rate, turn.kind, carried.through);

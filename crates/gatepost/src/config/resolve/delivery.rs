@@ -1,5 +1,6 @@
 //! Outgoing mail.
 
+use gatepost_mta::settings::ChunkingUse;
 use gatepost_policy::rules::DeliveryRules;
 
 use super::Resolving;
@@ -9,6 +10,7 @@ use crate::config::fault::Fault;
 pub(super) struct Delivery {
     pub(super) rules: DeliveryRules,
     pub(super) exchanger_port: u16,
+    pub(super) chunking: ChunkingUse,
 }
 
 /// The port of all mail exchangers.
@@ -32,7 +34,7 @@ pub(super) fn resolve(resolving: &mut Resolving<'_>) -> Delivery {
         warn_after: delivery.warn_after.value.0,
         tls: delivery.tls.value.0,
     };
-    Delivery { rules, exchanger_port }
+    Delivery { rules, exchanger_port, chunking: delivery.chunking.value }
 }
 
 fn check_retry(resolving: &mut Resolving<'_>) {

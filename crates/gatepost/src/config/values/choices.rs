@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use gatepost_mta::settings::ListenerTls;
+use gatepost_mta::settings::{ChunkingUse, ListenerTls};
 use gatepost_policy::rules::{PlaintextWithoutTls, Ratchet, RepeatRule, Service, TlsRule};
 use gatepost_sasl::{Mechanism, NtlmVersions};
 
@@ -63,6 +63,14 @@ impl TextValue for TlsRule {
         let words =
             [("opportunistic", Self::Opportunistic), ("required", Self::Required), ("off", Self::Off)];
         choose(text, &words)
+    }
+}
+
+impl TextValue for ChunkingUse {
+    const FORM: &'static str = "\"where-proven\" or \"where-needed\"";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        choose(text, &[("where-proven", Self::WhereProven), ("where-needed", Self::WhereNeeded)])
     }
 }
 
