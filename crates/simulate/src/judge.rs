@@ -183,8 +183,8 @@ impl Judge<'_> {
 
     /// The same for what takes some time to be settled.
     fn forgotten_within(&self, known: Duration, more: Duration) -> bool {
-        let life = self.books.lives.iter().rev().find(|life| life.began <= known);
-        let Some((ended, end)) = life.and_then(|life| Some((life.ended?, life.end?))) else { return false };
+        let at = self.books.lives.iter().rposition(|life| life.began <= known);
+        let Some((ended, end)) = at.and_then(|at| self.end(at)) else { return false };
         let window = match end {
             Ending::Drained => return false,
             Ending::Killed => WRITTEN,
@@ -192,6 +192,15 @@ impl Judge<'_> {
         };
         let full = |(from, to): &(Duration, Duration)| *from <= ended && known <= *to;
         known + window + more >= ended || self.books.full.iter().any(full)
+    }
+
+    /// When and how a life ended. A power cut while the next ones only begin takes what a kill has left in memory.
+    fn end(&self, at: usize) -> Option<(Duration, Ending)> {
+        let (life, next) = self.books.lives.get(at..)?.split_first()?;
+        let end = life.end?;
+        let mut stillborn = next.iter().take_while(|life| life.ended == Some(life.began));
+        let cut = end == Ending::Killed && stillborn.any(|life| life.end == Some(Ending::PowerCut));
+        Some((life.ended?, if cut { Ending::PowerCut } else { end }))
     }
 
     /// It went to whom it was for, from whom it was, as it was.
