@@ -14,6 +14,9 @@ use crate::{Extension, Protocol};
 /// Most chunks whose replies are outstanding, where the server has PIPELINING.
 const CHUNKS_AHEAD: usize = 8;
 
+/// Replies about a command itself: not known, not understood, not built, not now (RFC 5321 section 4.2.3).
+const NO_COMMAND: std::ops::RangeInclusive<u16> = 500..=504;
+
 /// With so many octets that wait to be sent no more are gathered.
 const MOST_GATHERED: usize = 128 * 1024;
 
@@ -135,10 +138,22 @@ impl ClientSession {
         }
     }
 
+    /// Whether a server that offers CHUNKING refuses the command, not the message: something between us and it, most likely.
+    /// Where DATA would do, that is nothing to fail by; what stood in the chunk may have been read as commands, so the
+    /// connection ends. The next one begins with DATA.
+    fn knows_no_bdat(&self, reply: &Reply) -> bool {
+        let chosen = |exchange: &Exchange| exchange.has_accepted() && exchange.chose_bdat();
+        let Phase::Ending(exchange) = &self.phase else { return false };
+        NO_COMMAND.contains(&reply.code().get()) && chosen(exchange)
+    }
+
     /// Takes the reply to all of the content, or one of them.
     pub(super) fn end_answered(&mut self, whose: Whose, reply: Reply) {
         if reply.class() == Class::GoOn {
             return self.break_off(Cause::Unexpected { stage: Stage::End, reply });
+        }
+        if self.knows_no_bdat(&reply) {
+            return self.break_off(Cause::NoChunking(reply));
         }
         let Phase::Ending(mut exchange) = self.take_phase() else { return };
         // Where nobody was there to get the content, the server may still have the sender.

@@ -87,7 +87,9 @@ impl ClientSession {
                 self.news.push_back(News::Broken(cause));
             }
             // The end of the content was lent to the driver: it may have arrived.
-            Phase::Ending(exchange) if !unsent && !matches!(cause, Cause::Closing(_)) => {
+            Phase::Ending(exchange)
+                if !unsent && !matches!(cause, Cause::Closing(_) | Cause::NoChunking(_)) =>
+            {
                 self.settle_broken(*exchange, &RecipientOutcome::InDoubt(cause));
             }
             Phase::Envelope(exchange)

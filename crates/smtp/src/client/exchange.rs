@@ -139,6 +139,11 @@ impl Exchange {
         matches!(self.carriage, Carriage::Whole(Whole { departure: Departure::WithEnvelope, .. }))
     }
 
+    /// Whether the content goes by BDAT although DATA would do.
+    pub(super) fn chose_bdat(&self) -> bool {
+        matches!(self.carriage, Carriage::Whole(_)) && !needs_bdat(&self.transaction)
+    }
+
     /// Whether nothing is left to ask for.
     pub(super) fn is_settled(&self) -> bool {
         self.slots.iter().all(|slot| matches!(slot, Slot::Settled(_)))
@@ -318,7 +323,7 @@ fn impossible(transaction: &Transaction, offers: &Offers) -> Option<Reply> {
 /// DATA is what every server has been tried with. BDAT in one chunk where that has a `departure`, and where DATA cannot carry the
 /// content unchanged: BINARYMIME, or a last line without CRLF. Chunk by chunk if the size is not known then.
 fn carriage(transaction: &Transaction, offers: &Offers, departure: Option<Departure>) -> Carriage {
-    let needed = transaction.body == Body::BinaryMime || transaction.ending == Ending::Open;
+    let needed = needs_bdat(transaction);
     let departure = departure.or_else(|| needed.then_some(Departure::AfterReplies));
     match (departure, transaction.size) {
         (Some(departure), Some(left)) if offers.has(Extension::Chunking) => {
@@ -327,6 +332,11 @@ fn carriage(transaction: &Transaction, offers: &Offers, departure: Option<Depart
         (Some(_), None) if needed && offers.has(Extension::Chunking) => Carriage::Chunks,
         (None | Some(_), _) => Carriage::Dots(DotWriter::new()),
     }
+}
+
+/// Whether DATA would change the content.
+fn needs_bdat(transaction: &Transaction) -> bool {
+    transaction.body == Body::BinaryMime || transaction.ending == Ending::Open
 }
 
 fn spelling(transaction: &Transaction, offers: &Offers) -> Spelling {

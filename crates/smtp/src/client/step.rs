@@ -128,6 +128,9 @@ pub enum Cause {
         /// What.
         reply: Reply,
     },
+    /// The server offers CHUNKING and does not know BDAT. It has not taken the message; over a new connection it gets that by DATA.
+    #[error("the server offers CHUNKING and does not know BDAT: {0}")]
+    NoChunking(Reply),
     /// What came is no reply.
     #[error("the server sent {0}")]
     Malformed(ReplyError),
@@ -147,9 +150,10 @@ impl Cause {
     #[must_use]
     pub const fn reply(&self) -> Option<&Reply> {
         match self {
-            Self::Refused { reply, .. } | Self::Closing(reply) | Self::Unexpected { reply, .. } => {
-                Some(reply)
-            }
+            Self::Refused { reply, .. }
+            | Self::Closing(reply)
+            | Self::NoChunking(reply)
+            | Self::Unexpected { reply, .. } => Some(reply),
             Self::TlsNotOffered
             | Self::AuthNotOffered
             | Self::SpokeBeforeTls

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use gatepost_mail::Octets;
+use gatepost_mail::{Ending, Octets};
 use gatepost_smtp::{
     ChunkingUse, ClientLimits, ClientSession, ClientStep, Connection, More, NotNow, Protocol,
     RecipientOutcome, Transaction, TransactionOutcome,
@@ -113,6 +113,10 @@ fn replies_count_as_ever_however_they_are_cut() {
         ("250 a\n250 b\n250 c\n554 no", "failed 554, failed 554, usable", "MAIL"),
         ("250 a\n250 b\n250 c\n451 later", "deferred 451, deferred 451, usable", "MAIL"),
         ("250 a\n550 b\n450 c\n554 for nobody", "failed 550, deferred 450, usable", "RSET"),
+        ("250 a\n550 b\n450 c\n503 for nobody", "failed 550, deferred 450, usable", "RSET"),
+        // It knows no BDAT after all: nothing is taken, and a new connection begins with DATA.
+        ("250 a\n550 b\n250 c\n502 what", "failed 550, interrupted, ended", ""),
+        ("250 a\n250 b\n250 c\n500 what", "interrupted, interrupted, ended", ""),
         ("451 a\n503 b\n503 c\n503 d", "deferred 451, deferred 451, usable", "MAIL"),
         ("250 a\n250 b\n250 c\n421 bye", "deferred 421, deferred 421, ended", ""),
         ("421 bye", "deferred 421, deferred 421, ended", ""),
@@ -237,6 +241,16 @@ fn large_content_waits_for_the_envelope_and_goes_in_one_chunk() {
         session.receive(b"250 queued\r\n", now);
         assert_eq!(told(&outcome(&mut session)), "delivered 250, failed 550, usable");
     }
+}
+
+#[test]
+fn who_needs_bdat_is_refused_with_it() {
+    let (mut session, now) = opened(BOTH, Protocol::Smtp, Octets(7));
+    session.send(Transaction { ending: Ending::Open, size: Some(Octets(1)), ..two() }, now).unwrap();
+    session.content(b"x", More::Last, now).unwrap();
+    said(&mut session);
+    session.receive(b"250 a\r\n250 b\r\n250 c\r\n502 what\r\n", now);
+    assert_eq!(told(&outcome(&mut session)), "failed 502, failed 502, usable");
 }
 
 #[test]
