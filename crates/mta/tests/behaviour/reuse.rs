@@ -204,10 +204,8 @@ async fn a_host_that_takes_fewer_connections_than_we_open_gets_all_mail_over_tho
 async fn whom_a_host_refuses_leaves_its_mail_to_those_who_still_seek() {
     // The first of three is refused before the others have said EHLO.
     let world = world(Script::polite().reply("CONNECT", "421 4.7.0 too many connections").once()).await;
-    let instance = Instance::facing(&world);
-    for _ in 0..10 {
-        instance.hand_in(&mail(&["bob@there.example"])).await;
-    }
+    // Where the first is tried alone, nobody is left to seek.
+    let instance = Instance::with_mail(&world, &vec![mail(&["bob@there.example"]); 10]).await;
     instance.await_finished(10).await;
     assert!(instance.events("deferred").is_empty(), "{:?}", instance.events("deferred"));
 }
