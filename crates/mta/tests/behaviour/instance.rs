@@ -209,18 +209,6 @@ impl Instance {
         Self::start_with(facing(world))
     }
 
-    /// A server for this world that finds these in its queue: all are due before any of them is tried.
-    pub(crate) async fn with_mail(world: &World, mail: &[Mail]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let folder = dir.path().join("queue");
-        let queue = Queue::open(&folder, QueueSettings::default(), now()).unwrap().0;
-        for mail in mail {
-            hand_in(&queue, mail).await;
-        }
-        drop(queue);
-        Self::start_in(dir, facing(world))
-    }
-
     /// A server on a folder that may have been another's before.
     pub(crate) fn start_in(dir: TempDir, change: impl FnOnce(&mut Settings)) -> Self {
         let accounts = Accounts::open(&dir.path().join("accounts"), AccountsSettings::default()).unwrap();

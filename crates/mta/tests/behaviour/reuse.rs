@@ -1,11 +1,19 @@
 //! Few connections for many messages, few transactions for many recipients.
 
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use gatepost_mail::Domain;
+use gatepost_policy::rules::{Endpoint, Pattern, Route, TlsRule};
 use gatepost_spool::{Entry, RecipientState};
 use gatepost_testworld::exchanger::Transfer;
 use gatepost_testworld::script::Script;
 use gatepost_testworld::world::World;
+use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
 
-use crate::instance::{Instance, facing, hand_in, mail};
+use crate::instance::{Instance, facing, hand_in, mail, rule};
 
 const ZONE: &str = "there.example. MX 10 mx.there.example.\nelse.example. MX 10 mx.else.example.";
 const MX: &str = "mx.there.example";
@@ -200,14 +208,45 @@ async fn a_host_that_takes_fewer_connections_than_we_open_gets_all_mail_over_tho
     assert!(instance.events("deferred").is_empty(), "{:?}", instance.events("deferred"));
 }
 
+/// A door before a host. It turns the first one away once three have come, and lets all others in.
+async fn door(host: SocketAddr) -> io::Result<(SocketAddr, JoinHandle<io::Result<()>>)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    let task = tokio::spawn(async move {
+        let (mut first, _) = listener.accept().await?;
+        let mut inside = JoinSet::new();
+        for number in 2.. {
+            let (mut client, _) = listener.accept().await?;
+            inside.spawn(async move {
+                copy_bidirectional(&mut client, &mut TcpStream::connect(host).await?).await
+            });
+            if number == 3 {
+                first.write_all(b"421 4.7.0 too many connections\r\n").await?;
+                first.shutdown().await?;
+            }
+        }
+        Ok(())
+    });
+    Ok((address, task))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whom_a_host_refuses_leaves_its_mail_to_those_who_still_seek() {
-    // The first of three is refused before the others have said EHLO.
-    let world = world(Script::polite().reply("CONNECT", "421 4.7.0 too many connections").once()).await;
-    // Where the first is tried alone, nobody is left to seek.
-    let instance = Instance::with_mail(&world, &vec![mail(&["bob@there.example"]); 10]).await;
+    let world = world(Script::polite()).await;
+    let (address, task) = door(world.exchanger(MX).unwrap().address()).await.unwrap();
+    let instance = Instance::start_with(|settings| {
+        facing(&world)(settings);
+        let pattern = Pattern::Exactly(Domain::parse("there.example").unwrap());
+        let via = Endpoint::Address(address.ip(), address.port());
+        let route = Route { pattern, via, login: None, tls: TlsRule::Off };
+        rule(settings, |rules| rules.routes.push(route));
+    });
+    for _ in 0..10 {
+        instance.hand_in(&mail(&["bob@there.example"])).await;
+    }
     instance.await_finished(10).await;
     assert!(instance.events("deferred").is_empty(), "{:?}", instance.events("deferred"));
+    task.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]
