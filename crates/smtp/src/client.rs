@@ -148,6 +148,8 @@ impl ClientSession {
     pub fn deadline(&self) -> Instant {
         let limits = &self.settings.limits;
         let patience = match self.wire.awaited.front().copied() {
+            // A server may answer a whole group at its end, and until then it is at work on the content.
+            Some(Awaited::Envelope(_)) if matches!(self.phase, Phase::Ending(_)) => limits.final_reply,
             Some(Awaited::Greeting) => limits.greeting,
             Some(Awaited::Envelope(EnvelopeCommand::Data)) => limits.data_initiation,
             Some(Awaited::Envelope(EnvelopeCommand::EmptyEnd) | Awaited::End(_)) => limits.final_reply,

@@ -19,15 +19,15 @@ fn hasty(world: &World) -> impl FnOnce(&mut Settings) + use<> {
     }
 }
 
+/// Two hosts, of which the second is for when the first cannot be had.
+async fn before_a_polite_one(first: Script) -> World {
+    let plan = World::new().zone(ZONE).exchanger("first.there.example", first);
+    plan.exchanger("second.there.example", Script::polite()).start().await.unwrap()
+}
+
 /// The same host gets it again, which is one copy too many at worst; another host would get one for sure.
 async fn is_tried_again_at_the_same_host(script: Script) {
-    let world = World::new()
-        .zone(ZONE)
-        .exchanger("first.there.example", script)
-        .exchanger("second.there.example", Script::polite())
-        .start()
-        .await
-        .unwrap();
+    let world = before_a_polite_one(script).await;
     let instance = Instance::start_with(hasty(&world));
     instance.hand_in(&mail(&["bob@there.example"])).await;
     instance.await_finished(1).await;
@@ -60,17 +60,8 @@ async fn a_reply_that_is_none_after_the_final_dot() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_falls_silent_in_the_middle_of_a_group() {
     let script = Script::polite().stall("RCPT").when("second@").once();
-    let world = World::new()
-        .zone(ZONE)
-        .exchanger("first.there.example", script)
-        .exchanger("second.there.example", Script::polite())
-        .start()
-        .await
-        .unwrap();
-    let instance = Instance::start_with(|settings| {
-        hasty(&world)(settings);
-        settings.timeouts.reply = Duration::from_millis(300);
-    });
+    let world = before_a_polite_one(script).await;
+    let instance = Instance::start_with(hasty(&world));
     instance.hand_in(&mail(&["first@there.example"])).await;
     instance.await_finished(1).await;
     instance.hand_in(&mail(&["second@there.example"])).await;

@@ -163,6 +163,19 @@ fn once_all_was_given_out_silence_is_a_doubt() {
     assert_eq!(told(&outcome(&mut session)), "interrupted, interrupted, ended", "its end never came");
 }
 
+/// A server may answer a whole group at its end: whoever gives up sooner makes a duplicate.
+#[test]
+fn the_first_reply_is_awaited_as_long_as_the_last() {
+    let (mut session, now) = sent();
+    let patience = ClientLimits::default();
+    assert!(patience.final_reply > patience.reply);
+    assert_eq!(session.deadline(), now + patience.final_reply);
+    session.expire(now + patience.reply);
+    assert!(matches!(session.step(), ClientStep::Idle));
+    session.receive(b"250 a\r\n250 b\r\n", now);
+    assert_eq!(session.deadline(), now + patience.final_reply);
+}
+
 #[test]
 fn pieces_are_one_chunk() {
     let (mut session, now) = opened(BOTH, Protocol::Smtp, Octets(7));
